@@ -1,0 +1,218 @@
+"""The contract between the host and a generator plugin.
+
+A generator turns a `Request` (validated params, a random stream) into one asset or says why it cannot, proves
+assets, measures them, and pictures them. It is pure: what it returns depends on the request alone, never on the
+batch that it came in, the process, the clock or the machine.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict
+
+from aigc_content.models import Model, ModelRef
+from aigc_content.rng import Stream
+
+
+class Params(BaseModel):
+    """Base of a generator's parameters: frozen, unknown keys refused.
+
+    Raise `ValueError` in a validator (or any `AigcError`) for a request that can never hold; the host adds
+    file, line and column of the recipe.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AssetModel(BaseModel):
+    """Base of a generator's asset: plain JSON data, frozen, with its proof inside."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+P = TypeVar("P", bound=Params)
+A = TypeVar("A", bound=AssetModel)
+C = TypeVar("C", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Request(Generic[P]):
+    """One attempt at one slot.
+
+    Attributes:
+        params: validated parameters.
+        rng: the attempt's own stream of random numbers; the only source of chance.
+    """
+
+    params: P
+    rng: Stream
+
+
+@dataclass(frozen=True)
+class Infeasible:
+    """An attempt that made no asset.
+
+    Attributes:
+        constraint: short stable name of what could not be met, such as ``path_length``.
+        message: one sentence for a person.
+    """
+
+    constraint: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verification found.
+
+    Attributes:
+        passed: the asset is proven.
+        constraint: name of the constraint that failed; empty when passed.
+        message: one sentence for a person.
+        evidence: plain JSON data, such as the length of the winning path.
+    """
+
+    passed: bool
+    constraint: str = ""
+    message: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class File:
+    """One file that an exporter makes.
+
+    Attributes:
+        name: for an asset's own file a suffix such as ``.tmj`` (the host puts the asset's id before it); for a
+            shared file a name inside the job's folder, such as ``tileset.png``.
+        data: the bytes.
+        schema: name of the JSON Schema that the file matches, such as ``levels/level-1``; empty if none.
+        shared: one file for the whole job; assets that emit it must agree on its bytes.
+    """
+
+    name: str
+    data: bytes
+    schema: str = ""
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture of an asset for the gallery.
+
+    Attributes:
+        media_type: ``image/png``, ``image/svg+xml`` or ``text/html`` (shown in a sandboxed frame).
+        data: the bytes.
+        overlay: an SVG drawn over the picture when it is enlarged, such as the winning path; its viewBox
+            is the picture's size.
+    """
+
+    media_type: str
+    data: bytes
+    overlay: bytes = b""
+
+
+class Generator(ABC, Generic[P, A]):
+    """Base of every generator; subclass as ``class Tunes(Generator[TuneParams, Tune])``.
+
+    Class attributes:
+        revision: raise it when an equal request may give other bytes, or a default changes.
+        models: model folders by role; resolved before `open`.
+        asset_schema: name of the JSON Schema of the asset, such as ``levels/level-1``.
+        asset_suffix: suffix of the asset's own file, such as ``.level.json``.
+    """
+
+    revision: ClassVar[int] = 1
+    models: ClassVar[Mapping[str, ModelRef]] = {}
+    asset_schema: ClassVar[str] = ""
+    asset_suffix: ClassVar[str] = ".json"
+    params_type: ClassVar[type[Params]]
+    asset_type: ClassVar[type[AssetModel]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in getattr(cls, "__orig_bases__", ()):
+            if get_origin(base) is Generator:
+                params, asset = get_args(base)
+                if isinstance(params, type) and isinstance(asset, type):
+                    cls.params_type, cls.asset_type = params, asset
+
+    def __init__(self, models: Mapping[str, Model] | None = None) -> None:
+        self.opened: Mapping[str, Model] = models or {}
+
+    @classmethod
+    def models_for(cls, params: Params) -> Mapping[str, ModelRef | Path]:
+        """The models that these params need; the default is all of `models`.
+
+        Override where a param names a model folder of the user's own (return its `Path`).
+        """
+        return cls.models
+
+    def open(self) -> None:
+        """Load what generation needs; called once a worker. The only place that may import torch."""
+
+    @abstractmethod
+    def generate(self, request: Request[P]) -> A | Infeasible:
+        """Make one attempt."""
+
+    def generate_batch(self, requests: Sequence[Request[P]]) -> list[A | Infeasible]:
+        """Make several attempts at once; each result must equal that of `generate` alone."""
+        return [self.generate(request) for request in requests]
+
+    @abstractmethod
+    def verify(self, asset: A, params: P) -> Verdict:
+        """Check the asset against the params by replaying the proof it carries; never trusts the generator."""
+
+    def measure(self, asset: A) -> Mapping[str, int | float | str]:
+        """Numbers and words about an asset, for the manifest and the gallery."""
+        return {}
+
+    def fingerprints(self, asset: A) -> Iterable[bytes]:
+        """What may not occur twice within a job."""
+        return ()
+
+    def preview(self, asset: A, params: P) -> Preview | None:
+        """A picture of the asset, or None."""
+        return None
+
+
+@dataclass(frozen=True)
+class TrainRun(Generic[C]):
+    """What a trainer is given.
+
+    Attributes:
+        config: validated configuration.
+        data: folder or file with training data.
+        out: folder to write the model into; the host creates it and moves it in place when training ends.
+        base: model folder to continue from, or None.
+    """
+
+    config: C
+    data: Path
+    out: Path
+    base: Path | None = None
+
+
+class Trainer(ABC, Generic[C]):
+    """Base of a generator's trainer; subclass as ``class LevelTrainer(Trainer[LevelConfig])``."""
+
+    config_type: ClassVar[type[BaseModel]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in getattr(cls, "__orig_bases__", ()):
+            if get_origin(base) is Trainer and isinstance(get_args(base)[0], type):
+                cls.config_type = get_args(base)[0]
+
+    @abstractmethod
+    def train(self, run: TrainRun[C]) -> None:
+        """Train and write a complete model folder to ``run.out``; Ctrl-C saves what there is."""
+
+    @abstractmethod
+    def evaluate(self, model: Path, data: Path) -> Mapping[str, int | float | str]:
+        """Make the figures of the model's card again, on data that training never saw."""

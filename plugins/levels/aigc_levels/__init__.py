@@ -1,0 +1,1 @@
+"""Level maps for games: generate, prove, measure, export."""
