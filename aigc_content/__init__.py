@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aigc_content.errors import AigcError, InputError, ModelError, ParamsError
     from aigc_content.generator import (
         AssetModel,
+        Conformance,
         File,
         Generator,
         Infeasible,
@@ -35,6 +36,7 @@ _HOMES = {
     "errors": ("AigcError", "InputError", "ModelError", "ParamsError"),
     "generator": (
         "AssetModel",
+        "Conformance",
         "File",
         "Generator",
         "Infeasible",
@@ -57,6 +59,7 @@ __all__ = [
     "AigcError",
     "AssetModel",
     "CommandSpec",
+    "Conformance",
     "DatasetSpec",
     "ExporterSpec",
     "File",

@@ -20,19 +20,19 @@ from aigc_content.rng import Stream
 
 
 class Params(BaseModel):
-    """Base of a generator's parameters: frozen, unknown keys refused.
+    """Base of a generator's parameters: frozen, unknown keys, NaN and infinity refused.
 
     Raise `ValueError` in a validator (or any `AigcError`) for a request that can never hold; the host adds
     file, line and column of the recipe.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class AssetModel(BaseModel):
     """Base of a generator's asset: plain JSON data, frozen, with its proof inside."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 P = TypeVar("P", bound=Params)
@@ -117,6 +117,23 @@ class Preview:
     overlay: bytes = b""
 
 
+@dataclass(frozen=True)
+class Conformance:
+    """What a generator gives the conformance kit (``aigc plugins check``) to examine it with.
+
+    Attributes:
+        params: requests that must work, as a recipe would write them; the first is the one of ``golden``.
+        broken: pairs of an asset and the params that it claims to meet, as plain data; `Generator.verify` must
+            refuse each of them (an asset that its own model refuses counts as refused).
+        golden: sha256 of the first assets (seed 0, indices 1, 2, ..., first attempt) made for ``params[0]``, as
+            ``aigc plugins check NAME`` prints them. They fail when bytes change and ``revision`` does not.
+    """
+
+    params: Sequence[Mapping[str, Any]] = ({},)
+    broken: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]] = ()
+    golden: Sequence[str] = ()
+
+
 class Generator(ABC, Generic[P, A]):
     """Base of every generator; subclass as ``class Tunes(Generator[TuneParams, Tune])``.
 
@@ -125,12 +142,14 @@ class Generator(ABC, Generic[P, A]):
         models: model folders by role; resolved before `open`.
         asset_schema: name of the JSON Schema of the asset, such as ``levels/level-1``.
         asset_suffix: suffix of the asset's own file, such as ``.level.json``.
+        batch: most requests that `generate_batch` gets at once.
     """
 
     revision: ClassVar[int] = 1
     models: ClassVar[Mapping[str, ModelRef]] = {}
     asset_schema: ClassVar[str] = ""
     asset_suffix: ClassVar[str] = ".json"
+    batch: ClassVar[int] = 32
     params_type: ClassVar[type[Params]]
     asset_type: ClassVar[type[AssetModel]]
 
@@ -153,8 +172,16 @@ class Generator(ABC, Generic[P, A]):
         """
         return cls.models
 
+    @classmethod
+    def conformance(cls) -> Conformance:
+        """Material for the conformance kit; the default asks for one request with default params."""
+        return Conformance()
+
     def open(self) -> None:
-        """Load what generation needs; called once a worker. The only place that may import torch."""
+        """Load what `generate` needs; called once a worker. The only place that may import torch.
+
+        The other methods must work without it: ``aigc verify`` proves assets on a machine that has no torch.
+        """
 
     @abstractmethod
     def generate(self, request: Request[P]) -> A | Infeasible:

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from aigc_content import models, rng
 from aigc_content.canonical import digest
+from aigc_content.errors import AigcError
 from aigc_content.generator import Generator, Params
 from aigc_content.hookspecs import ExporterSpec, GeneratorSpec
 from aigc_content.inputs import Inputs
-from aigc_content.models import Model
+from aigc_content.models import Model, ModelRef
+from aigc_content.params import culprit, explain
+from aigc_content.plugins import Registry
+from aigc_content.recipe import JobRecipe, Recipe
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class Job:
         stream = digest([self.seed, self.spec.name, self.name, index])
         return Slot(index, f"{self.slug}-{index:06d}", stream, digest([stream, self._parts_digest]))
 
-    @property
+    @cached_property
     def _parts_digest(self) -> str:
         return digest(dict(self.key_parts))
 
@@ -91,3 +100,110 @@ class Plan:
     """All jobs of a recipe, in its order."""
 
     jobs: tuple[Job, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of assets asked for."""
+        return sum(job.count for job in self.jobs)
+
+
+def make_plan(recipe: Recipe, registry: Registry) -> Plan:
+    """Resolve every name of a recipe and validate every job's params, before anything runs.
+
+    Imports the generators' modules, but neither torch nor a model's weights.
+
+    Args:
+        recipe: as read by `load_recipe`.
+        registry: as found by `discover`.
+
+    Raises:
+        PluginError: P001 to P004, a generator or exporter is unknown or broken.
+        ParamsError: G001 to G004, a parameter is unknown, missing or wrong.
+        InputError, ModelError: a file or model that the params name.
+    """
+    found: dict[ModelRef | Path, Model] = {}
+    return Plan(tuple(_job(item, recipe, registry, found) for item in recipe.jobs))
+
+
+def validate_params(target: type[Generator[Any, Any]], item: JobRecipe, inputs: Inputs) -> Params:
+    """A job's params by its generator's own model, with errors that name the place in the recipe.
+
+    Raises:
+        ParamsError: G001 to G004.
+        AigcError: raised by a validator, its place added.
+    """
+    plain = dict(item.params)
+    try:
+        return target.params_type.model_validate(plain, context={"inputs": inputs})
+    except ValidationError as error:
+        raise explain(error, target.params_type, item) from None
+    except AigcError as error:
+        guilty = culprit(error, target.params_type, item, inputs)
+        written = item.params[str(guilty[0])] if guilty else None
+        raise _placed(error, item.places.where("params", *guilty), written) from None
+
+
+def _job(item: JobRecipe, recipe: Recipe, registry: Registry, found: dict[ModelRef | Path, Model]) -> Job:
+    try:
+        spec, info = registry.generator_spec(item.generator)
+        target = registry.generator(item.generator)
+    except AigcError as error:
+        raise _placed(error, item.places.where("generator")) from None
+    inputs = Inputs(recipe.folder)
+    params = validate_params(target, item, inputs)
+    exporters = tuple(_exporter(item, place, registry) for place in range(len(item.export)))
+    try:
+        opened = {role: _model(ref, found) for role, ref in sorted(target.models_for(params).items())}
+    except AigcError as error:
+        raise _placed(error, item.places.where("generator")) from None
+    return Job(
+        name=item.name,
+        slug=item.slug,
+        spec=spec,
+        target=target,
+        params=params,
+        written=params.model_dump(mode="json"),
+        exporters=exporters,
+        count=item.count,
+        max_attempts=item.max_attempts,
+        reject=item.reject,
+        seed=recipe.seed,
+        inputs=inputs,
+        models=opened,
+        plugin=(info.name, info.version),
+        key_parts=_key_parts(target, params, inputs, opened),
+    )
+
+
+def _key_parts(
+    target: type[Generator[Any, Any]], params: Params, inputs: Inputs, opened: Mapping[str, Model]
+) -> dict[str, Any]:
+    parts: dict[str, Any] = {
+        "revision": target.revision,
+        "params": params.model_dump(mode="json", exclude_defaults=True, context={"digests": True}),
+        "inputs": inputs.digests(),
+        "models": {role: model.digest for role, model in opened.items()},
+        "rng": rng.REVISION,
+    }
+    if opened:
+        parts["runtime"] = models.RUNTIME_REVISION
+    return parts
+
+
+def _exporter(item: JobRecipe, place: int, registry: Registry) -> ExporterSpec:
+    try:
+        return registry.exporter_spec(item.generator, item.export[place])
+    except AigcError as error:
+        raise _placed(error, item.places.where("export", place)) from None
+
+
+def _model(ref: ModelRef | Path, found: dict[ModelRef | Path, Model]) -> Model:
+    if ref not in found:
+        found[ref] = models.resolve(ref) if isinstance(ref, ModelRef) else models.inspect(ref)
+    return found[ref]
+
+
+def _placed(error: AigcError, place: str, written: Any = None) -> AigcError:
+    """The same error with the recipe's place: beside its own, or instead of what is merely ``written`` there."""
+    where = place if error.where in ("", written) else f"{error.where} (named at {place})"
+    return type(error)(error.code, error.found, where=where, allowed=error.allowed, remedy=error.remedy)

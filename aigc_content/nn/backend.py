@@ -1,0 +1,16 @@
+"""Choose the kernels that this machine runs best; all choices give the same bits."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+
+def kernels() -> ModuleType:
+    """The compiled kernels where they work and pass their self-test, else the plain ones."""
+    from aigc_content.nn import kernels as plain
+
+    try:
+        from aigc_content.nn import fast
+    except ImportError:
+        return plain
+    return fast

@@ -1,0 +1,85 @@
+"""Draw tokens from a network's integer logits: integer exponentials, integer weights, raw random numbers.
+
+Nothing here rounds differently on another machine: the table of exponentials comes from `decimal`, which rounds
+correctly by its specification, and everything after it is integer arithmetic.
+"""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from aigc_content.rng import Stream
+
+LOGIT_UNITS = 256
+"""Logits are integers in 1/256 nat."""
+
+_STEPS = 64  # table entries a nat
+_REACH = 14  # nats; beyond it a weight is 0
+_ONE = 1 << 20
+_TEMPERATURE_UNITS = 1 << 16
+
+
+@lru_cache(maxsize=1)
+def exponentials() -> npt.NDArray[np.int64]:
+    """``2**20 * exp(-i / 64)`` rounded, for i = 0 .. 896; the last is 0. Shape (897,)."""
+    context = Context(prec=30)
+    table = [int((context.exp(Decimal(-i) / _STEPS) * _ONE).to_integral_value()) for i in range(_STEPS * _REACH)]
+    return np.array([*table, 0], dtype=np.int64)
+
+
+def weights(logits: npt.NDArray[np.int32], temperature: float = 1.0) -> npt.NDArray[np.int64]:
+    """Integer weights proportional to ``exp(logit / temperature)``, at most 2**20 each: (..., n) to (..., n).
+
+    Args:
+        logits: in 1/256 nat.
+        temperature: above 0; below 1 sharpens.
+    """
+    table = exponentials()
+    wide = logits.astype(np.int64)
+    behind = wide.max(axis=-1, keepdims=True) - wide
+    scale = round(_TEMPERATURE_UNITS * _STEPS / (LOGIT_UNITS * temperature))
+    index = np.minimum((behind * scale + _TEMPERATURE_UNITS // 2) // _TEMPERATURE_UNITS, len(table) - 1)
+    scores: npt.NDArray[np.int64] = table[index]
+    return scores
+
+
+def draw(
+    logits: npt.NDArray[np.int32], stream: Stream, temperature: float = 1.0
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """One token a row, and its probability in 1/65536: (rows, n) to (rows,) and (rows,)."""
+    scores = weights(logits, temperature)
+    if not len(scores):
+        empty = np.zeros(0, dtype=np.int64)
+        return empty, empty
+    tokens = stream.choices(scores)
+    chosen = np.take_along_axis(scores, tokens[:, None], axis=1)[:, 0]
+    return tokens, chosen * 65536 // scores.sum(axis=1)
+
+
+@lru_cache(maxsize=4)
+def _bayer(order: int) -> npt.NDArray[np.int64]:
+    matrix = np.zeros((1, 1), dtype=np.int64)
+    for _ in range(order):
+        matrix = np.block([[4 * matrix, 4 * matrix + 2], [4 * matrix + 3, 4 * matrix + 1]])
+    return matrix
+
+
+def spread_order(height: int, width: int, stream: Stream) -> npt.NDArray[np.int64]:
+    """A random order of a grid's cells in which every beginning is spread evenly, shape (height*width,).
+
+    Cells that are drawn in one step do not see each other, so neighbors should not be drawn together (as the
+    Halton scheduler of Besnier et al. 2025, arXiv:2503.17076, does for pictures). A Bayer matrix, shifted,
+    turned and jittered at random, gives the order.
+    """
+    matrix = _bayer(4)  # 16x16
+    shift_y, shift_x, flip, turn = (int(v) for v in stream.integers(1 << 20, 4))
+    matrix = np.rot90(matrix[:, ::-1] if flip % 2 else matrix, turn % 4)
+    rows = (np.arange(height) + shift_y) % 16
+    columns = (np.arange(width) + shift_x) % 16
+    base = matrix[rows[:, None], columns[None, :]] * 4096  # 256 ranks
+    jitter = stream.integers(4096 * 12, height * width).reshape(height, width)
+    return np.argsort((base + jitter).ravel(), kind="stable")

@@ -1,0 +1,299 @@
+"""What to do next: make what the store lacks, fold, make more for refused slots, export what is accepted.
+
+One object per build, fed by its executor's results. Work for all jobs flows at once, in plan order; a slot that
+the fold waits for goes first. How slots are cut into tasks follows the time that they take and never changes what
+they become.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from aigc_content.canonical import sha256_file
+from aigc_content.executors import Result, Task
+from aigc_content.export import (
+    Chosen,
+    ExportTask,
+    JobExportTask,
+    Part,
+    job_exporters,
+    job_record_name,
+    parts_of,
+    read_parts,
+    record_name,
+)
+from aigc_content.ledger import Ledger
+from aigc_content.make import MakeTask
+from aigc_content.plan import Job, Plan, Slot
+from aigc_content.select import Accepted, Failed, Selection
+from aigc_content.store import Candidate, Store
+
+_SECONDS = 1.0  # a task should take about this long: short enough to be fair, long enough to be cheap
+_FIRST = 8  # slots in a task while nothing is known about their speed
+_MOST = 256
+
+
+@dataclass
+class JobRun:
+    """One job on its way.
+
+    Attributes:
+        number: its place in the plan.
+        job: it.
+        selection: its fold.
+        decided: the fold's decisions, in index order.
+        parts: what was exported of each accepted asset, by id.
+        job_parts: what the job's own exporters made, by exporter.
+    """
+
+    number: int
+    job: Job
+    selection: Selection
+    decided: list[Accepted | Failed] = field(default_factory=list)
+    parts: dict[str, dict[str, Part]] = field(default_factory=dict)
+    job_parts: dict[str, Part] = field(default_factory=dict)
+    stored: dict[int, list[Candidate]] = field(default_factory=dict)
+    refused: list[tuple[Slot, int]] = field(default_factory=list)
+    to_export: list[tuple[Chosen, tuple[str, ...]]] = field(default_factory=list)
+    busy: int = 0
+    whole: bool = False
+    pace: dict[type, float] = field(default_factory=dict)
+
+    def accepted(self) -> Iterator[Accepted]:
+        """Decisions that gave an asset."""
+        return (decision for decision in self.decided if isinstance(decision, Accepted))
+
+    def failed(self) -> Iterator[Failed]:
+        """Decisions that gave none."""
+        return (decision for decision in self.decided if isinstance(decision, Failed))
+
+    def chosen(self) -> tuple[Chosen, ...]:
+        """The accepted assets as export tasks name them."""
+        return tuple(_chosen(item) for item in self.accepted())
+
+
+class Schedule:
+    """Hands tasks to an executor and takes its results until all of a plan is decided and exported.
+
+    Args:
+        plan: what to make.
+        store: where candidates and exports lie.
+        ledger: what stands in the output folder.
+        workers: how many tasks run at once.
+        changed: called after each change, for progress.
+
+    Attributes:
+        made: ids of accepted assets whose candidate was made by this build.
+        constraints: how often each constraint failed in slots that got nothing.
+    """
+
+    def __init__(
+        self, plan: Plan, store: Store, ledger: Ledger, workers: int, changed: Callable[[Schedule], None]
+    ) -> None:
+        self.plan = plan
+        self.runs = [JobRun(number, job, Selection(job)) for number, job in enumerate(plan.jobs)]
+        self.made: set[str] = set()
+        self.constraints: Counter[str] = Counter()
+        self.decided = 0
+        self._store = store
+        self._ledger = ledger
+        self._workers = workers
+        self._changed = changed
+        self._fresh = ((run, slot) for run in self.runs for slot in run.job.slots())
+        self._ahead: tuple[JobRun, Slot, int] | None = None
+        self._unseen = plan.count
+        self._new_keys: set[tuple[str, int]] = set()
+        self._whole_blobs: set[str] = set()
+
+    def tasks(self) -> Iterator[Task | None]:
+        """The tasks, for `Executor.run`."""
+        while True:
+            task = self._refused() or self._export(full=True) or self._make() or self._export() or self._whole()
+            if task is not None:
+                self.runs[task.job].busy += task.size
+            elif not any(run.busy for run in self.runs):
+                return
+            yield task
+
+    def take(self, result: Result) -> None:
+        """Take the result of a task, or of a piece of one."""
+        task = result.task
+        run = self.runs[task.job]
+        run.busy -= task.size
+        if isinstance(task, MakeTask):
+            self._take_candidates(run, task, result)
+        elif isinstance(task, ExportTask):
+            _learn(run, ExportTask, result.seconds / len(task.chosen))
+            for chosen, parts in zip(task.chosen, result.value, strict=True):
+                run.parts[chosen.id] = parts
+                self._vouch(parts)
+        elif isinstance(task, JobExportTask):
+            run.job_parts[task.exporter] = result.value
+        self._changed(self)
+
+    def _take_candidates(self, run: JobRun, task: MakeTask, result: Result) -> None:
+        _learn(run, MakeTask, result.seconds / len(task.slots))
+        by_key: dict[str, list[Candidate]] = {}
+        for candidate in result.value:
+            self._new_keys.add((candidate.key, candidate.attempt))
+            by_key.setdefault(candidate.key, []).append(candidate)
+        for slot in task.slots:
+            run.selection.add(slot.index, run.stored.pop(slot.index, []) + by_key[slot.key])
+        self._advance(run)
+
+    def _advance(self, run: JobRun) -> None:
+        """Take the fold as far as it goes."""
+        while (step := run.selection.step()) is not None:
+            if isinstance(step, Accepted):
+                run.decided.append(step)
+                self.decided += 1
+                if (step.candidate.key, step.candidate.attempt) in self._new_keys:
+                    self.made.add(step.slot.id)
+                self._look_for_exports(run, step)
+            elif isinstance(step, Failed):
+                run.decided.append(step)
+                self.decided += 1
+                self.constraints[step.constraint] += 1
+            else:
+                found = self._stored(run.job, step.slot, step.attempt)
+                following = step.attempt + len(found)
+                if (found and found[-1].passed) or following > run.job.max_attempts:
+                    run.selection.add(step.slot.index, found)
+                else:
+                    run.stored[step.slot.index] = found
+                    run.refused.append((step.slot, following))
+
+    def _stored(self, job: Job, slot: Slot, attempt: int) -> list[Candidate]:
+        """Candidates in the store from an attempt on, up to the first that passed or the first that is missing."""
+        found: list[Candidate] = []
+        while attempt <= job.max_attempts:
+            candidate = self._store.candidate(slot.key, attempt)
+            if candidate is None:
+                break
+            found.append(candidate.outcome())
+            if candidate.passed:
+                break
+            attempt += 1
+        return found
+
+    def _refused(self) -> Task | None:
+        for run in self.runs:
+            if run.refused:
+                items, run.refused = run.refused[: run.job.target.batch], run.refused[run.job.target.batch :]
+                return MakeTask(run.number, tuple(slot for slot, _ in items), tuple(first for _, first in items))
+        return None
+
+    def _make(self) -> Task | None:
+        """The next slots that the store cannot fill, all of one job."""
+        slots: list[Slot] = []
+        first: list[int] = []
+        run: JobRun | None = None
+        while (item := self._ahead or self._next_unfilled()) is not None:
+            self._ahead = None
+            if run is not None and (item[0] is not run or len(slots) >= self._make_size(run)):
+                self._ahead = item
+                break
+            run = item[0]
+            slots.append(item[1])
+            first.append(item[2])
+        return MakeTask(run.number, tuple(slots), tuple(first)) if run else None
+
+    def _next_unfilled(self) -> tuple[JobRun, Slot, int] | None:
+        for run, slot in self._fresh:
+            self._unseen -= 1
+            found = self._stored(run.job, slot, 1)
+            if (found and found[-1].passed) or len(found) >= run.job.max_attempts:
+                run.selection.add(slot.index, found)
+                self._advance(run)
+                self._changed(self)
+            else:
+                run.stored[slot.index] = found
+                return run, slot, len(found) + 1
+        return None
+
+    def _make_size(self, run: JobRun) -> int:
+        return min(run.job.target.batch, self._size(run, self._unseen, MakeTask))
+
+    def _size(self, run: JobRun, left: int, kind: type) -> int:
+        """How many of the ``left`` items the next task takes: fewer when they are slow, and towards the end."""
+        return max(1, min(_by_time(run, kind), -(-left // (2 * self._workers))))
+
+    def _look_for_exports(self, run: JobRun, accepted: Accepted) -> None:
+        chosen = _chosen(accepted)
+        parts = read_parts(self._store.exported(record_name(run.job, chosen)))
+        wanted = parts_of(run.job)
+        places: dict[str, list[str]] = {}
+        for part in parts.values():
+            for file in part.files:
+                places.setdefault(file.sha256, []).append(file.path)
+        missing = tuple(name for name in wanted if name not in parts or not self._at_hand(parts[name], places))
+        if missing:
+            run.to_export.append((chosen, missing))
+        else:
+            run.parts[chosen.id] = parts
+
+    def _export(self, *, full: bool = False) -> Task | None:
+        for run in self.runs:
+            left = len(run.to_export)
+            size = _by_time(run, ExportTask) if full else self._size(run, left, ExportTask)
+            if left < size:
+                continue
+            items, run.to_export = run.to_export[:size], run.to_export[size:]
+            return ExportTask(run.number, tuple(item for item, _ in items), tuple(names for _, names in items))
+        return None
+
+    def _whole(self) -> Task | None:
+        """Exports of whole jobs, once all their assets are exported."""
+        for run in self.runs:
+            if run.whole or run.busy or run.to_export or run.refused or not run.selection.finished:
+                continue
+            chosen = run.chosen()
+            for spec in job_exporters(run.job):
+                if spec.name in run.job_parts or not chosen:
+                    continue
+                record = read_parts(self._store.exported(job_record_name(run.job, spec, chosen)))
+                places = {file.sha256: [file.path] for part in record.values() for file in part.files}
+                if spec.name in record and self._at_hand(record[spec.name], places):
+                    run.job_parts[spec.name] = record[spec.name]
+                    continue
+                return JobExportTask(run.number, spec.name, chosen)
+            run.whole = True
+        return None
+
+    def _at_hand(self, part: Part, places: dict[str, list[str]]) -> bool:
+        """Whether all bytes of a part are in the store or stand in the output folder."""
+        return all(
+            file.sha256 in self._whole_blobs
+            or any(self._ledger.current(path) == file.sha256 for path in places[file.sha256])
+            or self._has_blob(file.sha256)
+            for file in part.files
+        )
+
+    def _has_blob(self, digest: str) -> bool:
+        """Whether the store has those bytes, whole: a power cut may have torn them."""
+        try:
+            whole = sha256_file(self._store.blob(digest)) == digest
+        except OSError:
+            return False
+        if whole:
+            self._whole_blobs.add(digest)
+        return whole
+
+    def _vouch(self, parts: dict[str, Part]) -> None:
+        self._whole_blobs.update(file.sha256 for part in parts.values() for file in part.files)
+
+
+def _chosen(accepted: Accepted) -> Chosen:
+    return Chosen(accepted.slot.id, accepted.slot.key, accepted.candidate.attempt)
+
+
+def _by_time(run: JobRun, kind: type) -> int:
+    pace = run.pace.get(kind)
+    return _FIRST if pace is None else max(1, min(_MOST, int(_SECONDS / max(pace, 1e-6))))
+
+
+def _learn(run: JobRun, kind: type, pace: float) -> None:
+    known = run.pace.get(kind)
+    run.pace[kind] = pace if known is None else (known + pace) / 2

@@ -1,0 +1,1 @@
+"""Fantasy names for aigc_content: the complete example of a plugin."""

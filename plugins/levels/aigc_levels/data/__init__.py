@@ -1,0 +1,1 @@
+"""Importers of hand-made dungeon maps, and the plain format they write."""

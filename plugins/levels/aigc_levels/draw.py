@@ -1,0 +1,137 @@
+"""Draw a level's layers with the trained network: structure by unmasking, object scores by looking.
+
+Drawing is masked-token generation (MaskGIT, Chang et al. 2022, arXiv:2202.04200): every free cell starts hidden,
+and at each step some are drawn from the network's distribution, more with every step. Cells that are known, from a
+sketch or from an earlier drawing, are seen and never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from aigc_content import ModelError, Stream
+from aigc_content.nn import modelfile, sampling
+from aigc_content.nn.unet import UNet, UNetConfig
+from aigc_levels import model as m
+from aigc_levels.model import Grid
+
+FORMAT = "levels-1"
+_ANGLE = Decimal("1.5707963267948966")
+
+
+@dataclass
+class Canvas:
+    """One level while it is drawn.
+
+    Attributes:
+        structure, objects: (H, W) tokens; the mask tokens are hidden cells.
+        told: conditions, shape (conditions,).
+        rng: its own random numbers.
+        temperature: above 0.
+    """
+
+    structure: Grid
+    objects: Grid
+    told: npt.NDArray[np.int64]
+    rng: Stream
+    temperature: float = 1.0
+
+    @property
+    def floor(self) -> npt.NDArray[np.bool_]:
+        """Cells that may hold an object."""
+        return np.asarray(self.structure == m.FLOOR, dtype=np.bool_)
+
+
+class LevelModel:
+    """The trained network and the conditions of the maps that it learned from.
+
+    Args:
+        folder: model folder.
+
+    Raises:
+        ModelError: M002, M003, M005.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        config, tensors = modelfile.load(folder)
+        known = [list(item) for item in m.CONDITIONS.items()]
+        if config.get("format") != FORMAT or config.get("conditions") != known:
+            raise ModelError(
+                "M003",
+                "is not a level model of this version",
+                where=str(folder),
+                allowed=f"format {FORMAT} with its {len(known)} conditions",
+                remedy="train it again with `aigc train levels`",
+            )
+        templates = tensors.pop("templates", np.zeros((0, 0), np.int16))
+        if templates.dtype != np.int16 or templates.ndim != 2 or templates.shape[1:] != (len(m.NAMES),):
+            raise ModelError("M005", "tensor 'templates' is missing or of another shape", where=str(folder))
+        self.templates = templates.astype(np.int64)
+        self.net = UNet(UNetConfig.from_json(config["network"]), tensors)
+
+    def draw_structure(self, canvases: Sequence[Canvas], steps: int) -> None:
+        """Draw every hidden structure cell of canvases of one size, in place, in ``steps`` passes."""
+        hidden = [np.flatnonzero(c.structure.ravel() == m.STRUCTURE_MASK) for c in canvases]
+        orders = []
+        for canvas, cells in zip(canvases, hidden, strict=True):
+            height, width = canvas.structure.shape
+            order = sampling.spread_order(height, width, canvas.rng)
+            orders.append(order[np.isin(order, cells)])
+        for step in range(steps):
+            busy = [i for i, order in enumerate(orders) if len(order)]
+            if not busy:
+                return
+            logits = self._logits([canvases[i] for i in busy], m.STRUCTURE_STAGE)
+            for place, index in enumerate(busy):
+                canvas, order = canvases[index], orders[index]
+                left = len(hidden[index]) * _hidden_share(step + 1, steps) // 65536
+                now, orders[index] = order[: len(order) - left], order[len(order) - left :]
+                scores = logits[place].reshape(-1, m.OUTPUTS)[now, : len(m.STRUCTURES)]
+                tokens, _ = sampling.draw(scores, canvas.rng, canvas.temperature)
+                canvas.structure.ravel()[now] = tokens
+
+    def object_scores(self, canvases: Sequence[Canvas]) -> list[npt.NDArray[np.int64]]:
+        """How likely each object is in each hidden cell: a list of (H, W, objects) in 1/65536, 0 elsewhere."""
+        logits = self._logits(canvases, m.OBJECT_STAGE)
+        result = []
+        for canvas, rows in zip(canvases, logits, strict=True):
+            scores = sampling.weights(rows[:, :, len(m.STRUCTURES) :], canvas.temperature)
+            shares = scores * 65536 // scores.sum(axis=-1, keepdims=True)
+            result.append(shares * (canvas.objects == m.OBJECT_MASK)[:, :, None])
+        return result
+
+    def _logits(self, canvases: Sequence[Canvas], stage: int) -> npt.NDArray[np.int32]:
+        planes, told = [], []
+        for canvas in canvases:
+            conditions = canvas.told.copy()
+            conditions[m.INDEX["stage"]] = stage
+            if stage == m.STRUCTURE_STAGE:
+                seen = (canvas.structure, np.full_like(canvas.objects, m.OBJECT_MASK))
+                masked, cells = canvas.structure == m.STRUCTURE_MASK, canvas.structure.size
+            else:
+                seen = (canvas.structure, canvas.objects)
+                masked, cells = canvas.objects == m.OBJECT_MASK, int(canvas.floor.sum())
+            conditions[m.INDEX["rate"]] = m.rate_condition(int(masked.sum()), cells)
+            planes.append(np.stack(seen))
+            told.append(conditions)
+        return self.net(np.stack(planes), np.stack(told))
+
+
+@lru_cache(maxsize=256)
+def _hidden_share(step: int, steps: int) -> int:
+    """MaskGIT's cosine schedule in 1/65536: what is still hidden after ``step`` of ``steps``."""
+    if step >= steps:
+        return 0
+    angle = _ANGLE * step / steps
+    cosine = term = Decimal(1)
+    for n in range(1, 12):  # Taylor series in decimal arithmetic: the same digits everywhere
+        term = -term * angle * angle / ((2 * n - 1) * (2 * n))
+        cosine += term
+    return int(cosine * 65536)

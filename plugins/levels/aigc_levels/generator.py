@@ -1,0 +1,205 @@
+"""The generator: wish, draw, furnish, check; draw again only what fails; repair by rule at the last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from aigc_content import Generator, Infeasible, ModelRef, Params, Preview, Request, Verdict
+from aigc_levels import model as m
+from aigc_levels import terrain
+from aigc_levels.check import check_level, verify_level
+from aigc_levels.draw import Canvas, LevelModel
+from aigc_levels.furnish import Draft, furnish
+from aigc_levels.level import Level
+from aigc_levels.measure import measure
+from aigc_levels.params import LevelParams
+from aigc_levels.rules import FREE
+from aigc_levels.wishes import make_wish
+
+STEPS = 10
+"""Passes of the network for a whole structure."""
+
+REMASK_STEPS = 4
+"""Passes for a part that is drawn again."""
+
+REMASKS = 2
+"""How often the failing part of a level is drawn again before it is repaired by rule."""
+
+_BATCH = 8
+
+
+class Levels(Generator[LevelParams, Level]):
+    """Tile maps of any game that a YAML file describes, each with the moves that win it."""
+
+    revision: ClassVar[int] = 1
+    models: ClassVar[Mapping[str, ModelRef]] = {"dungeon": ModelRef("aigc_levels", "weights/dungeon")}
+    asset_schema: ClassVar[str] = Level.SCHEMA
+    asset_suffix: ClassVar[str] = Level.SUFFIX
+
+    @classmethod
+    def models_for(cls, params: Params) -> Mapping[str, ModelRef | Path]:
+        """The shipped model, or the folder that ``model:`` names."""
+        if isinstance(params, LevelParams) and params.model is not None:
+            return {"dungeon": params.model.path}
+        return cls.models
+
+    def open(self) -> None:
+        """Load the network; needs no torch."""
+        self.net = LevelModel(self.opened["dungeon"].path)
+
+    def generate(self, request: Request[LevelParams]) -> Level | Infeasible:
+        """One attempt at one level."""
+        return self.generate_batch([request])[0]
+
+    def generate_batch(self, requests: Sequence[Request[LevelParams]]) -> list[Level | Infeasible]:
+        """One attempt at each level; levels of one size are drawn together."""
+        results: dict[int, Level | Infeasible] = {}
+        sizes = [(request.params.height, request.params.width) for request in requests]
+        order = sorted(range(len(requests)), key=sizes.__getitem__)
+        for _, group in groupby(order, key=sizes.__getitem__):
+            members = list(group)
+            for start in range(0, len(members), _BATCH):
+                part = members[start : start + _BATCH]
+                made = self._make([requests[i] for i in part])
+                results.update(zip(part, made, strict=True))
+        return [results[i] for i in range(len(requests))]
+
+    def _make(self, requests: Sequence[Request[LevelParams]]) -> list[Level | Infeasible]:
+        """One attempt at each level of one size, in lockstep."""
+        results: list[Level | Infeasible] = [Infeasible("winnable")] * len(requests)
+        drafts = [self._draft(request) for request in requests]
+        going = list(range(len(requests)))
+        for turn in range(REMASKS + 2):
+            if turn <= REMASKS:
+                self.net.draw_structure([drafts[i].canvas for i in going], REMASK_STEPS if turn else STEPS)
+            for i in going:
+                _keep_limits(drafts[i])
+            furnish(self.net, [drafts[i] for i in going])
+            failed = []
+            for i in going:
+                draft, params = drafts[i], requests[i].params
+                made = _check(draft, params, turn)
+                results[i] = made
+                if isinstance(made, Infeasible):
+                    failed.append(i)
+                    if turn < REMASKS:
+                        _remask(draft, made.constraint)
+                    elif turn == REMASKS:
+                        wanted = [*draft.fixed_cells("start"), *draft.fixed_cells("exit")]
+                        terrain.join(draft.canvas.structure, draft.fixed == FREE, wanted)
+            going = failed
+            if not going:
+                break
+        return results
+
+    def _draft(self, request: Request[LevelParams]) -> Draft:
+        """An empty draft with the sketch, a wall around it, and its wish."""
+        params = request.params
+        shape = (params.height, params.width)
+        rng = request.rng.child("draw")
+        fixed = np.full(shape, FREE, dtype=np.uint8) if params.fixed_grid is None else params.fixed_grid
+        structure = np.full(shape, m.STRUCTURE_MASK, dtype=np.uint8)
+        structure[terrain.border(shape)] = m.WALL
+        for code, tile in enumerate(params.rules.tiles):
+            kind = {"void": "wall"}.get(tile.kind, tile.kind)
+            structure[fixed == code] = m.STRUCTURES.index(kind) if kind in m.STRUCTURES else m.FLOOR
+        canvas = Canvas(
+            structure=structure,
+            objects=np.full(shape, m.OBJECT_MASK, dtype=np.uint8),
+            told=np.zeros(0, dtype=np.int64),
+            rng=rng,
+            temperature=params.temperature,
+        )
+        wish = make_wish(params, self.net.templates, request.rng.child("wish"))
+        canvas.told = wish.told
+        return Draft(game=params.rules, wish=wish, canvas=canvas, fixed=fixed)
+
+    def verify(self, asset: Level, params: LevelParams) -> Verdict:
+        """Replay the moves and check every constraint."""
+        return verify_level(asset, params)
+
+    def measure(self, asset: Level) -> Mapping[str, int | float | str]:
+        """The measures of `aigc_levels.measure`, and how the level came about."""
+        return {
+            **measure(asset.rules, asset.grid, asset.moves),
+            "stage": asset.provenance.stage,
+            "remasks": asset.provenance.remasks,
+        }
+
+    def fingerprints(self, asset: Level) -> Iterable[bytes]:
+        """The map itself, under the symmetry whose text comes first."""
+        turned = [grid.tobytes() + bytes(grid.shape) for (grid,) in m.symmetries(asset.grid)]
+        return [min(turned)]
+
+    def preview(self, asset: Level, params: LevelParams) -> Preview | None:
+        """The level's picture, with its winning path."""
+        from aigc_levels.export import preview
+
+        return preview(asset, params)
+
+
+def _check(draft: Draft, params: LevelParams, turn: int) -> Level | Infeasible:
+    """The finished level, or the constraint that it fails."""
+    if draft.problem is not None:
+        return draft.problem
+    verdict = check_level(params.rules, draft.grid, params)
+    if not verdict.passed:
+        return Infeasible(verdict.constraint, verdict.message)
+    return Level.from_grid(
+        params.rules.rules,
+        draft.grid,
+        verdict.evidence["moves"],
+        stage="first" if turn == 0 else "remasked" if turn <= REMASKS else "repaired",
+        remasks=min(turn, REMASKS),
+        salt=draft.canvas.rng.child("salt").integer(1 << 32),
+    )
+
+
+def _remask(draft: Draft, constraint: str) -> None:
+    """Hide the part of the structure that failed, in place: what is cut off and the rock around it, or a half."""
+    structure, rng = draft.canvas.structure, draft.canvas.rng
+    height, width = structure.shape
+    inner = ~terrain.border(structure.shape) & (draft.fixed == FREE)
+    hide = np.zeros(structure.shape, dtype=np.bool_)
+    wanted = [*draft.fixed_cells("start"), *draft.fixed_cells("exit")]
+    if constraint in ("reachable", "winnable", "keys"):
+        for area, main in terrain.minor_areas(structure, wanted):
+            hide |= terrain.grown(area, 2 if int(area.sum()) > terrain.POCKET else 1)
+            for cell in terrain.gap(structure, area, main, inner):
+                hide[max(0, cell[0] - 1) : cell[0] + 2, max(0, cell[1] - 1) : cell[1] + 2] = True
+    if not (hide & inner).any():
+        rows, columns = -(-height * 7 // 10), -(-width * 7 // 10)
+        top, left = rng.integer(height - rows + 1), rng.integer(width - columns + 1)
+        hide[top : top + rows, left : left + columns] = True
+    structure[hide & inner] = m.STRUCTURE_MASK
+
+
+def _keep_limits(draft: Draft) -> None:
+    """Bring doors and water within their limits by rule, in place."""
+    structure, game, rng = draft.canvas.structure, draft.game, draft.canvas.rng
+    free = (draft.fixed == FREE) & ~terrain.border(structure.shape)
+    for limit in draft.wish.limits:
+        kinds = {game.tiles[int(code)].kind for code in np.flatnonzero(limit.tiles)}
+        for kind, token in (("door", m.DOOR), ("water", m.WATER)):
+            if kinds != {kind}:
+                continue
+            locks = sum(draft.wish.locks.get(int(code), 0) for code in np.flatnonzero(limit.tiles))
+            others = sum(draft.wish.locks.values()) - locks
+            count = int((structure == token).sum()) - (others if kind == "door" else 0)
+            while count > limit.most and (free & (structure == token)).any():
+                cells = np.argwhere(free & (structure == token))
+                structure[tuple(cells[rng.integer(len(cells))])] = m.FLOOR
+                count -= 1
+            while count < limit.least:
+                floor = terrain.passable(structure)
+                room = terrain.narrow(structure) if kind == "door" else terrain.dispensable(floor)
+                cells = np.argwhere(room & free & (structure == m.FLOOR))
+                if not len(cells):
+                    break
+                structure[tuple(cells[rng.integer(len(cells))])] = token
+                count += 1
