@@ -269,7 +269,7 @@ class _Composer:
     def scalar(self, event: Any) -> Node:
         mark = _mark(event)
         text: str = event.value
-        if any("\ud800" <= char <= "\udfff" for char in text):
+        if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
             raise self.error("R012", "a lone surrogate may not stand in text", mark, "remove it")
         value = text if event.style else self.resolve(text, mark)
         return Node(mark, value, text=text)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from aigc_content.errors import OutputError
 from aigc_content.ledger import GALLERY, NOT_A_FILE, REPORTS, Ledger
@@ -68,12 +68,12 @@ def compare(ledger: Ledger, wanted: Mapping[str, Wanted], *, force: bool = False
     changes = Changes()
     for path, file in wanted.items():
         current = ledger.current(path)
+        if current == NOT_A_FILE:
+            _check_no_folder(ledger.out, path)
         if current == file.sha256:
             changes.unchanged.append(path)
-        elif current is None or ledger.owns(path, current) or (force and current != NOT_A_FILE):
+        elif current is None or ledger.owns(path, current) or force:  # a link is replaced, not what it points to
             changes.written.append(path)
-        elif force and (ledger.out / path).is_symlink():
-            changes.written.append(path)  # the link itself is replaced, not what it points to
         else:
             changes.kept.append(path)
     for path in sorted(set(ledger.paths) - wanted.keys()):
@@ -149,14 +149,14 @@ def _check_names(wanted: Mapping[str, Wanted]) -> None:
 
 
 def _check_folders(out: Path, wanted: Iterable[str]) -> None:
-    folders = {parent for path in wanted for parent in PurePosixPath(path).parents if parent.parts}
+    """Refuse folders on the way to a file that are links out of ``out``, or no folders."""
     root = out.resolve()
-    for folder in sorted({*folders, PurePosixPath(FOLDER)}):
+    for folder in sorted({FOLDER, *_folders(wanted)}):
         place = out / folder
         if place.is_symlink() and not place.resolve().is_relative_to(root):
             raise OutputError(
                 "O004",
-                f"{str(folder)!r} is a link that leads out of the output folder, to {str(place.resolve())!r}",
+                f"{folder!r} is a link that leads out of the output folder, to {str(place.resolve())!r}",
                 where=str(place),
                 allowed="files inside the output folder only",
                 remedy="remove the link, or name its target with --out",
@@ -164,24 +164,36 @@ def _check_folders(out: Path, wanted: Iterable[str]) -> None:
         if (place.exists() or place.is_symlink()) and not place.is_dir():
             raise OutputError(
                 "O005",
-                f"a folder {str(folder)!r} is needed, but a file of that name is in the way",
+                f"a folder {folder!r} is needed, but a file of that name is in the way",
                 where=str(place),
                 remedy="move that file away, or rename the job",
             )
-    for path in wanted:
-        if (out / path).is_dir() and not (out / path).is_symlink():
-            raise OutputError(
-                "O005",
-                f"a file {path!r} is to be written, but a folder of that name is in the way",
-                where=str(out / path),
-                remedy="move that folder away, or rename the job",
-            )
+
+
+def _check_no_folder(out: Path, path: str) -> None:
+    if (out / path).is_dir() and not (out / path).is_symlink():
+        raise OutputError(
+            "O005",
+            f"a file {path!r} is to be written, but a folder of that name is in the way",
+            where=str(out / path),
+            remedy="move that folder away, or rename the job",
+        )
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    """All folders on the way to these paths."""
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def _remove_empty(out: Path, paths: Iterable[str]) -> None:
     """Remove folders that have become empty, below ``out`` only."""
-    folders = {parent for path in paths for parent in PurePosixPath(path).parents if parent.parts}
-    for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
+    for folder in sorted(_folders(paths), key=lambda folder: folder.count("/"), reverse=True):
         try:
             (out / folder).rmdir()
         except OSError:
@@ -191,8 +203,8 @@ def _remove_empty(out: Path, paths: Iterable[str]) -> None:
 def _flush(out: Path, paths: Sequence[str]) -> None:
     """Wait until files are on the disk: the state that is written next vouches for them.
 
-    Many at a time, so that the file system can put them into one transaction: measured, 0.3 ms a file, where one after
-    the other takes 0.5 to 5 ms.
+    Many at a time, so that the file system can put them into one transaction: measured, 0.3 ms a file, where one
+    after the other takes 0.5 to 5 ms.
     """
     if len(paths) <= 1:
         for path in paths:

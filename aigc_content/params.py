@@ -21,7 +21,7 @@ def explain(error: ValidationError, model: type[BaseModel], item: JobRecipe) -> 
 
     Codes: G001 unknown parameter, G002 missing parameter, G003 wrong value, G004 a value (or a combination of
     values) that the generator refuses. A plugin gives a code, an ``allowed`` and a ``remedy`` of its own by
-    ``PydanticCustomError("L020", "{found}", {"found": ..., "allowed": ..., "remedy": ...})``.
+    ``PydanticCustomError(code, "{found}", {"found": ..., "allowed": ..., "remedy": ...})``.
     """
     errors = error.errors(include_url=False)
     order = {"extra_forbidden": 0, "missing": 2}

@@ -110,7 +110,8 @@ class Schedule:
     def tasks(self) -> Iterator[Task | None]:
         """The tasks, for `Executor.run`."""
         while True:
-            task = self._refused() or self._export(full=True) or self._make() or self._export() or self._whole()
+            task = self._refused() or self._export(full=True) or self._make()
+            task = task or self._refused() or self._export() or self._whole()  # `_make` may have moved the fold
             if task is not None:
                 self.runs[task.job].busy += task.size
             elif not any(run.busy for run in self.runs):

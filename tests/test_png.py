@@ -46,9 +46,7 @@ def chunks(png: bytes) -> list[tuple[str, bytes]]:
     st.sampled_from((3, 4)),
     st.integers(0, 999),
 )
-def test_pillow_reads_an_indexed_picture_back(
-    height: int, width: int, colors: int, channels: int, seed: int
-) -> None:
+def test_pillow_reads_an_indexed_picture_back(height: int, width: int, colors: int, channels: int, seed: int) -> None:
     palette = noise(seed, (colors, channels))
     pixels = noise(seed + 1, (height, width), colors)
     with Image.open(BytesIO(encode_png(pixels, palette))) as image:

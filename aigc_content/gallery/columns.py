@@ -87,7 +87,5 @@ def _column(values: list[Any]) -> dict[str, Any]:
     if not any(isinstance(value, str) for value in values):
         return {"numbers": values}
     words = Words()
-    of = [
-        -1 if value is None else words.index(value if isinstance(value, str) else f"{value:g}") for value in values
-    ]
+    of = [-1 if value is None else words.index(value if isinstance(value, str) else f"{value:g}") for value in values]
     return {"words": words.words, "of": of}

@@ -4,15 +4,17 @@ On x86 processors with AVX2 or better, products run in vector code (`aigc_conten
 once and caches. At the first use a self-test compares it with the plain kernels; if it fails, or the processor or
 numba lacks something, the plain kernels run instead, which changes nothing but the speed.
 
-The environment variable ``AIGC_KERNELS`` forces a choice: ``plain``, ``avx2``, ``avxvnni``, ``avx512``, ``vnni`` or
+The environment variable ``AIGC_KERNELS`` forces a choice: ``plain``, ``avx2``, ``avxvnni``, ``avx512``, ``vnni``, or
 ``auto`` (the default).
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import threading
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,16 +26,15 @@ from aigc_content.nn.kernels import (
     Float32,
     Int8,
     Int32,
+    Packed,
     accumulate,
-    add_vector,
     conv,
     im2col,
     matmul,
+    pack,
     pool_mean,
-    quantize,
     requantize,
     space_to_depth,
-    upsample_add,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Packed",
     "accumulate",
+    "active",
     "add_vector",
     "conv",
     "conv_accumulate",
@@ -57,27 +59,149 @@ __all__ = [
     "upsample_add",
 ]
 
+VARIABLE = "AIGC_KERNELS"
 TILE = 16
 SUMS, REQUANT, ACCUMULATE = 0, 1, 2
+WINOGRAD, TAPS = "winograd", "taps"
 _Bytes = npt.NDArray[np.uint8]
 _local = threading.local()
 
 
-@dataclass(frozen=True, eq=False)
-class Packed(plain.Packed):
-    """The weights of one layer, with the forms that the vector code reads, made at their first use."""
+def active() -> str:
+    """The name of the kernels that run: an instruction set, or ``plain``."""
+    loops = _loops()
+    return "plain" if loops is None else loops.isa.name
 
-    forms: dict[tuple[str, int], _Bytes] = field(default_factory=dict, repr=False)
+
+def conv_sums(x: Int8, packed: Packed, size: int = 1, dilation: int = 1) -> Int32:
+    """Same-size convolution with zero padding: (B, H, W, C) to sums (B, H, W, N)."""
+    loops = _loops()
+    if loops is None:
+        return plain.conv_sums(x, packed, size, dilation)
+    out = np.empty((*x.shape[:3], len(packed.bias)), dtype=np.int32)
+    _convolve(loops, SUMS, x, packed, size, dilation, out)
+    return out
 
 
-def pack(w: Int8, bias: Int32) -> Packed:
-    """Prepare the weights (N, K) and bias (N,) of a layer, once, at load.
+def conv_requant(
+    x: Int8, packed: Packed, size: int, dilation: int, multiplier: Float32, floor: int = -MAX_ACTIVATION
+) -> Int8:
+    """Convolution, then `requantize`: (B, H, W, C) to activations (B, H, W, N)."""
+    loops = _loops()
+    if loops is None:
+        return plain.conv_requant(x, packed, size, dilation, multiplier, floor)
+    out = np.empty((*x.shape[:3], len(packed.bias)), dtype=np.int8)
+    _convolve(loops, REQUANT, x, packed, size, dilation, out, multiplier, floor)
+    return out
 
-    Raises:
-        ValueError: a wrong shape or type, a weight beyond +-64, or a row whose sums could reach 2**24.
-    """
-    checked = plain.pack(w, bias)
-    return Packed(checked.w, checked.bias)
+
+def conv_accumulate(residual: Int32, x: Int8, packed: Packed, size: int, dilation: int, multiplier: Float32) -> None:
+    """Convolution, then `accumulate` into the residual stream (B, H, W, N) in place."""
+    loops = _loops()
+    if loops is None or not _whole(residual):
+        plain.conv_accumulate(residual, x, packed, size, dilation, multiplier)
+    else:
+        _convolve(loops, ACCUMULATE, x, packed, size, dilation, residual, multiplier)
+
+
+def quantize(residual: Int32, multiplier: Float32, floor: int = -MAX_ACTIVATION) -> Int8:
+    """The residual stream to activations: (..., C) times (C,), as `requantize` does; values below 2**24."""
+    loops = _loops()
+    if loops is None or not _whole(residual) or residual.ndim == 0:
+        return plain.quantize(residual, multiplier, floor)
+    channels = residual.shape[-1]
+    out = np.empty(residual.shape, dtype=np.int8)
+    scale = _scale(multiplier, channels, channels)
+    loops.quantize(residual.reshape(-1, channels), scale, np.float32(floor), out.reshape(-1, channels))
+    return out
+
+
+def upsample_add(residual: Int32, coarse: Int32) -> None:
+    """Add a picture of half the size to each 2x2 block, in place: (B, H, W, C) and (B, H/2, W/2, C)."""
+    loops = _loops()
+    if loops is None or not (_whole(residual) and _whole(coarse)):
+        plain.upsample_add(residual, coarse)
+        return
+    batch, height, width, channels = residual.shape
+    if height % 2 or width % 2 or coarse.shape != (batch, height // 2, width // 2, channels):
+        raise ValueError(f"a picture {coarse.shape} cannot be added to one of {residual.shape}")
+    loops.upsample_add(residual, coarse)
+
+
+def add_vector(residual: Int32, vector: Int32) -> None:
+    """Add one vector a picture to all its cells, in place: (B, H, W, C) and (B, C)."""
+    loops = _loops()
+    if loops is None or not (_whole(residual) and _whole(vector)):
+        plain.add_vector(residual, vector)
+        return
+    batch, height, width, channels = residual.shape
+    if vector.shape != (batch, channels):
+        raise ValueError(f"vectors {vector.shape} cannot be added to {residual.shape}")
+    loops.add_vector(residual.reshape(batch, height * width, channels), vector)
+
+
+def _whole(values: Int32) -> bool:
+    return values.dtype == np.int32 and values.flags.c_contiguous and values.size > 0
+
+
+def _scale(multiplier: Float32, n: int, length: int) -> Float32:
+    if multiplier.dtype != np.float32 or multiplier.shape != (n,):
+        raise ValueError(f"multipliers {multiplier.dtype} {multiplier.shape} for {n} channels")
+    if n == length:
+        return np.ascontiguousarray(multiplier)
+    return np.pad(multiplier, (0, length - n))
+
+
+def _convolve(
+    loops: Loops,
+    mode: int,
+    x: Int8,
+    packed: Packed,
+    size: int,
+    dilation: int,
+    out: npt.NDArray[Any],
+    multiplier: Float32 | None = None,
+    floor: int = 0,
+    way: str | None = None,
+) -> None:
+    """Run one convolution into ``out``; ``way`` forces one of the two ways for size 3."""
+    n, terms = packed.w.shape
+    if x.dtype != np.int8 or x.ndim != 4 or size not in (1, 3) or dilation < 1 or x.shape[3] * size * size != terms:
+        raise ValueError(f"{x.dtype} {x.shape} does not fit weights {packed.w.shape} of size {size}, step {dilation}")
+    batch, height, width, channels = x.shape
+    if out.shape != (batch, height, width, n):
+        raise ValueError(f"{out.shape} does not fit a result of {(batch, height, width, n)}")
+    if not (out.size and terms):
+        out[...] = 0 if mode != SUMS else packed.bias
+        return
+    x = np.ascontiguousarray(x)
+    dilation = min(dilation, max(height, width))
+    length = -(-n // TILE) * TILE
+    bias = _form(packed, "bias", 0, loops)
+    scale = bias.view(np.float32) if multiplier is None else _scale(multiplier, n, length)
+    shared = (out.ctypes.data, bias.ctypes.data, scale.ctypes.data)
+    pixels, octets = loops.isa.pixels, -(-channels // 8)
+    if size == 1:
+        w = _form(packed, TAPS, 1, loops)
+        block = max(pixels, min(512, 2048 // octets) // pixels * pixels)
+        work = _work((block + pixels) * octets * 8)
+        where = (batch * height * width, channels, n, block, len(w) * TILE // length)
+        loops.rows(x.ctypes.data, w.ctypes.data, *shared, *work, *where, mode, floor)
+    elif way == TAPS or (way is None and not _prefers_winograd(height, width, dilation, pixels)):
+        w = _form(packed, TAPS, 9, loops)
+        work = _work((width + pixels + 2 * dilation) * (height + 2 * dilation) * octets * 8)
+        where = (batch, height, width, channels, n, dilation, len(w) * TILE // length // 9)
+        loops.taps(x.ctypes.data, w.ctypes.data, *shared, *work, *where, mode, floor)
+    else:
+        w = _form(packed, WINOGRAD, 9, loops)
+        if channels % TILE:
+            x = np.pad(x, ((0, 0), (0, 0), (0, 0), (0, -channels % TILE)))
+            channels = x.shape[3]
+        limit = max(12, min(144, 3072 // channels // 12 * 12))
+        work = _work(channels + 36 * (limit * (TILE * 4 + channels * 2) + 128))
+        starts = (*_starts(height, dilation), *_starts(width, dilation))
+        where = (batch, height, width, channels, n, dilation, limit)
+        loops.winograd(x.ctypes.data, w.ctypes.data, *shared, *work, *starts, *where, mode, floor)
 
 
 def _aligned(size: int) -> _Bytes:
@@ -87,13 +211,34 @@ def _aligned(size: int) -> _Bytes:
     return raw[start : start + size]
 
 
-def _frozen(values: npt.NDArray[Any]) -> _Bytes:
-    result = _aligned(values.nbytes)
-    result[:] = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
-    return result
+def _work(size: int) -> tuple[int, npt.NDArray[np.int64], int]:
+    """This thread's working memory: the address of ``size`` bytes and more, and a table with its address."""
+    held: _Bytes | None = getattr(_local, "memory", None)
+    if held is None or len(held) < size + 8192:
+        held = _local.memory = _aligned(size + 8192)
+        _local.table = np.empty(36 + 16 * 144, dtype=np.int64)
+    table: npt.NDArray[np.int64] = _local.table
+    return held.ctypes.data, table, table.ctypes.data
 
 
-def _padded(w: Int8, taps: int, step: int) -> npt.NDArray[np.int32]:
+def _form(packed: Packed, kind: str, taps: int, loops: Loops) -> _Bytes:
+    """The weights as the vector code reads them, made at the first use."""
+    key = (kind, taps, loops.isa.dot)
+    form: _Bytes | None = packed.forms.get(key)
+    if form is None:
+        if kind == WINOGRAD:
+            values: npt.NDArray[Any] = _winograd_form(packed.w)
+        elif kind == TAPS:
+            values = _tap_form(packed.w, taps, loops.isa.dot)
+        else:
+            values = np.pad(packed.bias, (0, -len(packed.bias) % TILE))
+        form = _aligned(values.nbytes)
+        form[:] = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+        packed.forms[key] = form
+    return form
+
+
+def _padded(w: Int8, taps: int, step: int) -> Int32:
     """Weights (N, taps * C) as (N', taps, C'): N' a multiple of 16, C' of ``step``."""
     n, channels = len(w), w.shape[1] // taps
     result = np.zeros((-(-n // TILE) * TILE, taps, -(-channels // step) * step), dtype=np.int32)
@@ -101,58 +246,34 @@ def _padded(w: Int8, taps: int, step: int) -> npt.NDArray[np.int32]:
     return result
 
 
-def _tap_form(w: Int8, taps: int, dot: bool) -> _Bytes:
+def _tap_form(w: Int8, taps: int, dot: bool) -> npt.NDArray[Any]:
     """Weights for products of bytes; see `fast_x86.product_bytes`."""
     wide = _padded(w, taps, 8)
-    split = wide.reshape(-1, TILE, taps, wide.shape[2] // 8, 2, 2, 2)  # block, column, tap, octet, step, pair, byte
-    blocks, octets = split.shape[0], split.shape[3]
+    octets = wide.shape[2] // 8
+    split = wide.reshape(-1, TILE, taps, octets, 2, 2, 2)  # block, column, tap, octet, step, pair, byte
     steps = split.transpose(0, 2, 3, 4, 1, 5, 6).astype(np.int8)
     if dot:
-        fix = (-128 * split.sum(axis=(3, 4, 5, 6))).transpose(0, 2, 1).astype(np.int32)  # block, tap, column
-        parts = [fix.copy().view(np.uint8), steps.reshape(blocks, taps, -1).view(np.uint8)]
-        return _frozen(np.concatenate(parts, axis=2))
-    pairs = (-128 * split.sum(axis=(4, 6))).transpose(0, 2, 3, 1, 4).astype(np.int16)  # block, tap, octet, column, pair
-    parts = [
-        pairs.reshape(blocks, taps, octets, -1).view(np.uint8),
-        steps.reshape(blocks, taps, octets, -1).view(np.uint8),
-    ]
-    return _frozen(np.concatenate(parts, axis=3))
+        sums = split.sum(axis=(3, 4, 5, 6)).transpose(0, 2, 1)  # block, tap, column
+        parts, shape = (-128 * sums).astype(np.int32), (len(split), taps, -1)
+    else:
+        sums = split.sum(axis=(4, 6)).transpose(0, 2, 3, 1, 4)  # block, tap, octet, column, pair
+        parts, shape = (-128 * sums).astype(np.int16), (len(split), taps, octets, -1)
+    halves = [np.ascontiguousarray(part).view(np.uint8).reshape(shape) for part in (parts, steps)]
+    return np.concatenate(halves, axis=-1)
 
 
 _FACTORS = np.array(
     [[6, 0, 0], [4, 4, 4], [4, -4, 4], [1, 2, 4], [1, -2, 4], [0, 0, 12]], dtype=np.int32
-)  # 3 weights to 6; with the factors in fast_x86 this is 24 times a convolution
+)  # 3 weights to 6; with the factors in fast_x86 this makes 24 times a convolution
 
 
-def _winograd_form(w: Int8) -> _Bytes:
-    """Weights for Winograd products: block, 36 places, pairs of channels, 16 columns, 2 channels; 16 bits."""
-    wide = _padded(w, 9, 16)
+def _winograd_form(w: Int8) -> npt.NDArray[Any]:
+    """Weights for products of words: block, 36 places, pair of channels, 16 columns, 2 channels."""
+    wide = _padded(w, 9, TILE)
     cube = wide.reshape(len(wide), 3, 3, -1)
     moved = np.einsum("iy,jx,nyxc->ijnc", _FACTORS, _FACTORS, cube)
     split = moved.reshape(36, -1, TILE, wide.shape[2] // 2, 2).transpose(1, 0, 3, 2, 4)
-    return _frozen(split.astype(np.int16))
-
-
-def _form(packed: plain.Packed, kind: str, taps: int, dot: bool) -> _Bytes:
-    key = (kind, taps)
-    forms = packed.forms if isinstance(packed, Packed) else {}
-    if key not in forms:
-        if kind == "winograd":
-            forms[key] = _winograd_form(packed.w)
-        elif kind == "bias":
-            forms[key] = _frozen(np.pad(packed.bias, (0, -len(packed.bias) % TILE)))
-        else:
-            forms[key] = _tap_form(packed.w, taps, dot)
-    return forms[key]
-
-
-def _scratch(size: int) -> int:
-    """The address of this thread's working memory."""
-    held: _Bytes | None = getattr(_local, "scratch", None)
-    if held is None or len(held) < size:
-        held = _local.scratch = _aligned(size)
-        _local.table = np.empty(36 + 16 * 256, dtype=np.int64)
-    return held.ctypes.data
+    return split.astype(np.int16)
 
 
 @functools.lru_cache(maxsize=256)
@@ -173,98 +294,72 @@ def _starts(size: int, dilation: int) -> tuple[npt.NDArray[np.int64], npt.NDArra
 
 @functools.lru_cache(maxsize=256)
 def _prefers_winograd(height: int, width: int, dilation: int, pixels: int) -> bool:
-    """Compare the products that both ways need for one picture; one with 16-bit operands costs 1.6 times as much."""
-    down, across = (sum(len(s) * (f + 2) for s, f in zip(_starts(side, dilation), (4, 3), strict=True))
-                    for side in (height, width))
-    taps_across = sum(-pixels < x + d * dilation < width for x in range(0, width, pixels) for d in (-1, 0, 1))
-    taps_down = sum(0 <= y + d * dilation < height for y in range(height) for d in (-1, 0, 1))
-    return down * across * 1.6 < taps_down * taps_across * pixels
-
-
-def _run(
-    loops: Loops, mode: int, x: Int8, packed: plain.Packed, size: int, dilation: int,
-    multiplier: Float32, floor: int, out: npt.NDArray[Any],
-) -> None:
-    isa = loops.isa
-    n = len(packed.bias)
-    batch, height, width, channels = x.shape
-    bias = _form(packed, "bias", 0, isa.dot)
-    scale = multiplier
-    if n % TILE:
-        scale = np.zeros(-(-n // TILE) * TILE, dtype=np.float32)
-        scale[:n] = multiplier
-    columns = -(-n // TILE)
-    if size == 1:
-        w = _form(packed, "taps", 1, isa.dot)
-        octets = -(-channels // 8)
-        block = max(isa.pixels, min(512, 16384 // (octets * 8)) // isa.pixels * isa.pixels)
-        scratch = _scratch(8192 + (block + isa.pixels) * octets * 8)
-        loops.rows(
-            x.ctypes.data, out.ctypes.data, w.ctypes.data, bias.ctypes.data, scale.ctypes.data, scratch,
-            _local.table, _local.table.ctypes.data, batch * height * width, channels, n, block,
-            len(w) // columns, mode, floor,
-        )
-        return
-    if _prefers_winograd(height, width, dilation, isa.pixels):
-        w = _form(packed, "winograd", 9, isa.dot)
-        if channels % TILE:
-            x = np.pad(x, ((0, 0), (0, 0), (0, 0), (0, -channels % TILE)))
-            channels = x.shape[3]
-        block = max(12, min(144, 3072 // channels) // 12 * 12)
-        scratch = _scratch(8192 + channels + 36 * (block * (TILE * 4 + channels * 2) + 128))
-        loops.winograd(
-            x.ctypes.data, out.ctypes.data, w.ctypes.data, bias.ctypes.data, scale.ctypes.data, scratch,
-            _local.table, _local.table.ctypes.data, *_starts(height, dilation), *_starts(width, dilation),
-            batch, height, width, channels, n, dilation, block, mode, floor,
-        )
-        return
-    w = _form(packed, "taps", 9, isa.dot)
-    line = (width + isa.pixels + 2 * dilation) * -(-channels // 8) * 8
-    scratch = _scratch(8192 + line * (height + 2 * dilation))
-    loops.taps(
-        x.ctypes.data, out.ctypes.data, w.ctypes.data, bias.ctypes.data, scale.ctypes.data, scratch,
-        _local.table, _local.table.ctypes.data, batch, height, width, channels, n, dilation,
-        len(w) // columns // 9, mode, floor, 0,
-    )
+    """Compare the products that both ways need for a picture; one of 16 bits costs 1.6 times as much."""
+    places = [len(fours) * 6 + len(threes) * 5 for fours, threes in (_starts(s, dilation) for s in (height, width))]
+    steps = (-dilation, 0, dilation)
+    across = sum(-pixels < x + step < width for x in range(0, width, pixels) for step in steps)
+    down = sum(0 <= y + step < height for y in range(height) for step in steps)
+    return places[0] * places[1] * 1.6 < across * pixels * down
 
 
 @functools.cache
 def _loops() -> Loops | None:
-    from aigc_content.nn import fast_loops
-
-    return fast_loops.build("avx2")
-
-
-_NONE = np.zeros(0, dtype=np.float32)
-
-
-def conv_sums(x: Int8, packed: plain.Packed, size: int = 1, dilation: int = 1) -> Int32:
-    """Same-size convolution with zero padding: (B, H, W, C) to sums (B, H, W, N)."""
-    loops = _loops()
-    if loops is None:
-        return plain.conv_sums(x, packed, size, dilation)
-    out = np.empty((*x.shape[:3], len(packed.bias)), dtype=np.int32)
-    _run(loops, SUMS, x, packed, size, dilation, np.ones(len(packed.bias), np.float32), 0, out)
-    return out
+    """The compiled loops that this process uses; none for the plain kernels."""
+    wanted = os.environ.get(VARIABLE, "auto").strip().lower() or "auto"
+    if wanted == "plain":
+        return None
+    try:
+        from aigc_content.nn import fast_loops
+    except ImportError:
+        return None
+    names = fast_loops.supported()
+    if wanted != "auto" and wanted not in names:
+        warnings.warn(f"{VARIABLE}={wanted} cannot run here; plain kernels run instead", RuntimeWarning, stacklevel=2)
+        return None
+    return _first_that_works(names if wanted == "auto" else [wanted], fast_loops.build)
 
 
-def conv_requant(
-    x: Int8, packed: plain.Packed, size: int, dilation: int, multiplier: Float32, floor: int = -MAX_ACTIVATION
-) -> Int8:
-    """Convolution, then `requantize`: (B, H, W, C) to activations (B, H, W, N)."""
-    loops = _loops()
-    if loops is None:
-        return plain.conv_requant(x, packed, size, dilation, multiplier, floor)
-    out = np.empty((*x.shape[:3], len(packed.bias)), dtype=np.int8)
-    _run(loops, REQUANT, x, packed, size, dilation, multiplier, floor, out)
-    return out
+def _first_that_works(names: list[str], build: Callable[[str], Loops]) -> Loops | None:
+    for name in names:
+        try:
+            loops = build(name)
+            if agrees(loops):
+                return loops
+            fault = "its results differ from the plain ones"
+        except Exception as error:
+            fault = f"{type(error).__name__}: {error}"
+        warnings.warn(f"kernels {name!r} are not used: {fault}", RuntimeWarning, stacklevel=3)
+    return None
 
 
-def conv_accumulate(
-    residual: Int32, x: Int8, packed: plain.Packed, size: int, dilation: int, multiplier: Float32
-) -> None:
-    """Convolution, then `accumulate` into the residual stream (B, H, W, N) in place."""
-    loops = _loops()
-    if loops is None:
-        return plain.conv_accumulate(residual, x, packed, size, dilation, multiplier)
-    _run(loops, ACCUMULATE, x, packed, size, dilation, multiplier, 0, residual)
+def agrees(loops: Loops) -> bool:
+    """Compare compiled loops with the plain kernels on extreme and on mixed values."""
+    rng = np.random.default_rng(1)
+    for size, channels, n, way in ((3, 16, 16, WINOGRAD), (3, 20, 18, TAPS), (1, 40, 18, None)):
+        terms = size * size * channels
+        for kind in range(5):
+            x = rng.integers(-127, 128, (2, 5, 6, channels)).astype(np.int8)
+            w = rng.integers(-64, 65, (n, terms)).astype(np.int8)
+            if kind:
+                x = np.where(x < 0, -127, 127).astype(np.int8) if kind > 2 else np.full_like(x, 127)
+                w = np.where(w < 0, -64, 64).astype(np.int8) if kind > 3 else np.full_like(w, 64 if kind % 2 else -64)
+            packed = pack(w, rng.integers(-9999, 9999, n).astype(np.int32))
+            scale = (rng.random(n) / 2048).astype(np.float32)
+            residual = rng.integers(-(1 << 22), 1 << 22, (2, 5, 6, n)).astype(np.int32)
+            expected = residual.copy()
+            sums, small = np.empty_like(residual), np.empty(residual.shape, dtype=np.int8)
+            _convolve(loops, SUMS, x, packed, size, 2, sums, way=way)
+            _convolve(loops, REQUANT, x, packed, size, 2, small, scale, -127, way=way)
+            _convolve(loops, ACCUMULATE, x, packed, size, 2, residual, scale * np.float32(99), way=way)
+            right = plain.conv_sums(x, packed, size, 2)
+            plain.accumulate(expected, right, scale * np.float32(99))
+            if not (
+                np.array_equal(sums, right)
+                and np.array_equal(small, plain.requantize(right, scale, -127))
+                and np.array_equal(residual, expected)
+            ):
+                return False
+    flat = residual.reshape(-1, n)
+    out = np.empty(flat.shape, dtype=np.int8)
+    loops.quantize(flat, scale, np.float32(0), out)
+    return np.array_equal(out, plain.quantize(flat, scale, 0))

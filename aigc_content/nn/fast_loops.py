@@ -6,13 +6,17 @@ specialization; the callers in `aigc_content.nn.fast` check shapes and hold the 
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import llvmlite.binding
 import numba
+import numba.core.registry
+import numpy as np
 
 from aigc_content.nn import fast_x86
 from aigc_content.nn.fast_x86 import (
@@ -78,12 +82,27 @@ class Loops:
         winograd: 3x3 convolution by transforms.
         taps: 3x3 convolution by taps.
         rows: product of rows, a convolution of size 1.
+        quantize, add_vector, upsample_add: as in `aigc_content.nn.kernels`, on arrays that lie whole in memory.
     """
 
     isa: fast_x86.Isa
     winograd: Callable[..., None]
     taps: Callable[..., None]
     rows: Callable[..., None]
+    quantize: Callable[..., None]
+    add_vector: Callable[..., None]
+    upsample_add: Callable[..., None]
+
+
+def supported() -> list[str]:
+    """Names of the instruction sets that this processor has and numba compiles for, best first."""
+    try:
+        host = llvmlite.binding.get_host_cpu_features()
+        used = numba.core.registry.cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+    except (AttributeError, RuntimeError):
+        return []
+    known = {name for name, has in host.items() if has and f"+{name}" in used}
+    return [isa.name for isa in ISAS if known.issuperset(isa.features) and not isa.emulated]
 
 
 def _revision() -> int:
@@ -100,19 +119,41 @@ def build(name: str) -> Loops:
     index = [isa.name for isa in ISAS].index(name)
     isa = ISAS[index]
     target = _revision() * TILE + index  # captured below, hence part of the key of numba's cache
-    tile_rows, tile_pixels, tap_head, tap_step = isa.rows, isa.pixels, 0, 0
-    del tap_head, tap_step
+    tile_rows, tile_pixels = isa.rows, isa.pixels
 
-    @_jit("void(int64,int64,int64,int64,int64,int64,int64[::1],int64,int64[::1],int64[::1],int64[::1],int64[::1],"
-          "int64,int64,int64,int64,int64,int64,int64,int64,int64)")
-    def winograd(x, out, weights, bias, multiplier, scratch, table, table_at, top4, top3, left4, left3,
-                 batch, height, width, channels, n, dilation, limit, mode, floor):  # type: ignore[no-untyped-def]
+    @_jit(
+        "void(int64,int64,int64,int64,int64,int64,int64[::1],int64,int64[::1],int64[::1],int64[::1],int64[::1],"
+        "int64,int64,int64,int64,int64,int64,int64,int64,int64)"
+    )
+    def winograd(
+        x,
+        weights,
+        out,
+        bias,
+        multiplier,
+        scratch,
+        table,
+        table_at,
+        top4,
+        top3,
+        left4,
+        left3,
+        batch,
+        height,
+        width,
+        channels,
+        n,
+        dilation,
+        limit,
+        mode,
+        floor,
+    ):  # type: ignore[no-untyped-def]
         row = channels * 2
         in_step = limit * row + 64
         sum_step = limit * TILE * 4 + 64
         tile = scratch
         zeros = tile + TILE * TILE * 4
-        spare = zeros + channels
+        spare = zeros + (channels + 63) // 64 * 64
         sums = spare + TILE * 4
         words = sums + 36 * sum_step
         fill_bytes(target, zeros, 0, channels)
@@ -149,20 +190,56 @@ def build(name: str) -> Loops:
                         for k in range(6 * i, 6 * i + wide + 2):
                             w = weights + (column // TILE * 36 + k) * TILE * row
                             for t in range(0, count, tile_rows):
-                                product_words(target, words + k * in_step + t * row, row, w,
-                                              sums + k * sum_step + t * TILE * 4, channels // 2)
+                                product_words(
+                                    target,
+                                    words + k * in_step + t * row,
+                                    row,
+                                    w,
+                                    sums + k * sum_step + t * TILE * 4,
+                                    channels // 2,
+                                )
                     for t in range(count):
                         transform_out(target, sums + t * TILE * 4, sum_step, tile)
                         for k in range(16):
                             pixel = table[36 + t * 16 + k]
                             if pixel >= 0:
-                                _put(target, mode, tile + k * TILE * 4, out, pixel, n, column, bias, multiplier,
-                                     floor, spare)
+                                _put(
+                                    target,
+                                    mode,
+                                    tile + k * TILE * 4,
+                                    out,
+                                    pixel,
+                                    n,
+                                    column,
+                                    bias,
+                                    multiplier,
+                                    floor,
+                                    spare,
+                                )
 
-    @_jit("void(int64,int64,int64,int64,int64,int64,int64[::1],int64,int64,int64,int64,int64,int64,int64,int64,"
-          "int64,int64,int64)")
-    def taps(x, out, weights, bias, multiplier, scratch, table, table_at, batch, height, width, channels, n,
-             dilation, tap_bytes, mode, floor, unused):  # type: ignore[no-untyped-def]
+    @_jit(
+        "void(int64,int64,int64,int64,int64,int64,int64[::1],int64,int64,int64,int64,int64,int64,int64,int64,"
+        "int64,int64)"
+    )
+    def taps(
+        x,
+        weights,
+        out,
+        bias,
+        multiplier,
+        scratch,
+        table,
+        table_at,
+        batch,
+        height,
+        width,
+        channels,
+        n,
+        dilation,
+        tap_bytes,
+        mode,
+        floor,
+    ):  # type: ignore[no-untyped-def]
         octets = (channels + 7) // 8
         stride = octets * 8
         wide = (width + tile_pixels - 1) // tile_pixels * tile_pixels
@@ -200,12 +277,24 @@ def build(name: str) -> Loops:
                         )
                         for k in range(min(tile_pixels, width - x0)):
                             pixel = (image * height + y) * width + x0 + k
-                            _put(target, mode, tile + k * TILE * 4, out, pixel, n, c * TILE, bias, multiplier, floor,
-                                 spare)
+                            _put(
+                                target,
+                                mode,
+                                tile + k * TILE * 4,
+                                out,
+                                pixel,
+                                n,
+                                c * TILE,
+                                bias,
+                                multiplier,
+                                floor,
+                                spare,
+                            )
 
     @_jit("void(int64,int64,int64,int64,int64,int64,int64[::1],int64,int64,int64,int64,int64,int64,int64,int64)")
-    def rows(x, out, weights, bias, multiplier, scratch, table, table_at, count, channels, n, block, tap_bytes,
-             mode, floor):  # type: ignore[no-untyped-def]
+    def rows(
+        x, weights, out, bias, multiplier, scratch, table, table_at, count, channels, n, block, tap_bytes, mode, floor
+    ):  # type: ignore[no-untyped-def]
         octets = (channels + 7) // 8
         stride = octets * 8
         tile = scratch
@@ -227,7 +316,48 @@ def build(name: str) -> Loops:
                         target, lines + r * stride, stride, table_at, 1, weights + c * tap_bytes, tile, octets
                     )
                     for k in range(min(tile_pixels, here - r)):
-                        _put(target, mode, tile + k * TILE * 4, out, start + r + k, n, c * TILE, bias, multiplier,
-                             floor, spare)
+                        _put(
+                            target,
+                            mode,
+                            tile + k * TILE * 4,
+                            out,
+                            start + r + k,
+                            n,
+                            c * TILE,
+                            bias,
+                            multiplier,
+                            floor,
+                            spare,
+                        )
 
-    return Loops(isa, winograd, taps, rows)
+    return Loops(isa, winograd, taps, rows, *_maps())
+
+
+@functools.cache
+def _maps() -> tuple[Callable[..., None], ...]:
+    """Compile what LLVM turns into vectors by itself."""
+
+    @_jit("void(int32[:,::1],float32[::1],float32,int8[:,::1])")
+    def quantize(residual, multiplier, floor, out):  # type: ignore[no-untyped-def]
+        top = np.float32(127)
+        for i in range(residual.shape[0]):
+            for c in range(residual.shape[1]):
+                value = np.float32(residual[i, c]) * multiplier[c]
+                out[i, c] = np.int8(np.int32(np.rint(min(max(value, floor), top))))
+
+    @_jit("void(int32[:,:,::1],int32[:,::1])")
+    def add_vector(residual, vector):  # type: ignore[no-untyped-def]
+        for b in range(residual.shape[0]):
+            for i in range(residual.shape[1]):
+                for c in range(residual.shape[2]):
+                    residual[b, i, c] += vector[b, c]
+
+    @_jit("void(int32[:,:,:,::1],int32[:,:,:,::1])")
+    def upsample_add(residual, coarse):  # type: ignore[no-untyped-def]
+        for b in range(residual.shape[0]):
+            for y in range(residual.shape[1]):
+                for x in range(residual.shape[2]):
+                    for c in range(residual.shape[3]):
+                        residual[b, y, x, c] += coarse[b, y >> 1, x >> 1, c]
+
+    return quantize, add_vector, upsample_add

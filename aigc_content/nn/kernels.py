@@ -9,7 +9,8 @@ hold the two equal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,20 +23,45 @@ MAX_ACTIVATION = 127
 MAX_WEIGHT = 64
 MAX_RESIDUAL = 1 << 22
 MAX_SUM = 1 << 24
+__all__ = [
+    "Packed",
+    "accumulate",
+    "active",
+    "add_vector",
+    "conv",
+    "conv_accumulate",
+    "conv_requant",
+    "conv_sums",
+    "im2col",
+    "matmul",
+    "pack",
+    "pool_mean",
+    "quantize",
+    "requantize",
+    "space_to_depth",
+    "upsample_add",
+]
 _BLOCK_ROWS = 2048
+
+
+def active() -> str:
+    """The name of the kernels that run: ``plain``."""
+    return "plain"
 
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """The weights of one layer, held as `pack` made them for these kernels.
+    """The weights of one layer, checked by `pack`.
 
     Attributes:
         w: (N, K) within +-64, K order (dy, dx, c).
         bias: (N,).
+        forms: what compiled kernels make of the weights at their first use.
     """
 
     w: Int8
     bias: Int32
+    forms: dict[Any, Any] = field(default_factory=dict, repr=False)
 
 
 def pack(w: Int8, bias: Int32) -> Packed:
@@ -122,9 +148,7 @@ def conv_requant(
     return requantize(conv_sums(x, packed, size, dilation), multiplier, floor)
 
 
-def conv_accumulate(
-    residual: Int32, x: Int8, packed: Packed, size: int, dilation: int, multiplier: Float32
-) -> None:
+def conv_accumulate(residual: Int32, x: Int8, packed: Packed, size: int, dilation: int, multiplier: Float32) -> None:
     """Convolution, then `accumulate` into the residual stream (B, H, W, N) in place."""
     accumulate(residual, conv_sums(x, packed, size, dilation), multiplier)
 

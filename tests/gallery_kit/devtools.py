@@ -18,10 +18,20 @@ from typing import Any
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --no-first-run --no-default-browser-check --mute-audio"
-    " --disable-background-networking --disable-component-update --disable-sync --disable-extensions"
-    " --hide-scrollbars --force-device-scale-factor=1 --remote-debugging-pipe"
-).split()
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--mute-audio",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--hide-scrollbars",
+    "--force-device-scale-factor=1",
+    "--remote-debugging-pipe",
+)
 _KEYS = {
     "ArrowLeft": 37,
     "ArrowUp": 38,
@@ -143,13 +153,20 @@ class Page:
     def mouse(self, kind: str, x: float, y: float, *, held: bool = False) -> None:
         button = "none" if kind == "mouseMoved" and not held else "left"
         self.call(
-            "Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, buttons=int(held), clickCount=int(button == "left")
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=x,
+            y=y,
+            button=button,
+            buttons=int(held),
+            clickCount=int(button == "left"),
         )
 
     def middle(self, selector: str) -> tuple[float, float]:
         """The middle of the first element that matches, brought into view."""
         place = self.js(
-            f"(() => {{ const node = document.querySelector({json.dumps(selector)}); node.scrollIntoView({{block: 'nearest'}});"
+            f"(() => {{ const node = document.querySelector({json.dumps(selector)});"
+            " node.scrollIntoView({block: 'nearest'});"
             " const box = node.getBoundingClientRect();"
             " return [box.x + box.width / 2, box.y + box.height / 2]; })()"
         )
@@ -200,11 +217,17 @@ def chromium(width: int = 1400, height: int = 900, *, profile: Path | None = Non
 
     with TemporaryDirectory(ignore_cleanup_errors=True) as fresh:
         process = subprocess.Popen(
-            [PROGRAM, *_FLAGS, f"--user-data-dir={profile or fresh}", f"--window-size={width},{height}", "about:blank"],
+            [
+                PROGRAM,
+                *_FLAGS,
+                f"--user-data-dir={profile or fresh}",
+                f"--window-size={width},{height}",
+                "about:blank",
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=hand_over,
+            preexec_fn=hand_over,  # noqa: PLW1509 (pass_fds cannot say which numbers; it only calls dup2)
             pass_fds=(3, 4),
         )
         for end in (to_child, from_child, *high):

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def dungeon(seed: int, width: int = 32, height: int = 24) -> Dungeon:
         if (cells[y - 1 : y + h + 1, x - 1 : x + w + 1] == WALL).all():
             cells[y : y + h, x : x + w] = FLOOR
             middles.append((y + h // 2, x + w // 2))
-    for (y0, x0), (y1, x1) in zip(middles, middles[1:], strict=False):
+    for (y0, x0), (y1, x1) in pairwise(middles):
         cells[y0, min(x0, x1) : max(x0, x1) + 1] = FLOOR
         cells[min(y0, y1) : max(y0, y1) + 1, x1] = FLOOR
     start = middles[0]
@@ -142,8 +143,8 @@ def path_svg(level: Dungeon) -> str:
     (y0, x0), (y1, x1) = level.path[0], level.path[-1]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width * TILE} {height * TILE}">'
-        f'<polyline points="{points}" fill="none" stroke="#000" stroke-opacity=".5" stroke-width="6" stroke-linejoin="round"/>'
-        f'<polyline points="{points}" fill="none" stroke="#ffe066" stroke-width="3" stroke-linejoin="round"/>'
+        f'<g fill="none" stroke-linejoin="round"><polyline points="{points}" stroke="#0008" stroke-width="6"/>'
+        f'<polyline points="{points}" stroke="#ffe066" stroke-width="3"/></g>'
         f'<circle cx="{x0 * TILE + 8}" cy="{y0 * TILE + 8}" r="5" fill="#5496e8" stroke="#000"/>'
         f'<circle cx="{x1 * TILE + 8}" cy="{y1 * TILE + 8}" r="5" fill="#60d68c" stroke="#000"/></svg>'
     )
@@ -170,7 +171,7 @@ def talk(seed: int) -> str:
     rng = np.random.default_rng(seed)
     lines = "".join(f"<p><b>{'Mara' if k % 2 else 'Guard'}</b> {_LINES[int(rng.integers(5))]}</p>" for k in range(6))
     return (
-        '<!doctype html><meta charset="utf-8"><style>body{font:16px/1.5 Georgia,serif;padding:24px;color:#222}</style>'
+        '<!doctype html><meta charset="utf-8"><style>body{font:16px/1.5 Georgia,serif;padding:24px}</style>'
         f"{lines}<script>parent.document.title = 'taken'; document.body.textContent = 'script ran'</script>"
     )
 
@@ -238,7 +239,9 @@ def failures(count: int) -> Iterator[GalleryFailure]:
         yield GalleryFailure(("caves", "crypt", "keep")[place % 3], 9000 + place, constraint, message)
 
 
-def write_build(out: Path, count: int, *, failed: int = 0, distinct: int | None = None, title: str = "first-levels") -> None:
+def write_build(
+    out: Path, count: int, *, failed: int = 0, distinct: int | None = None, title: str = "first-levels"
+) -> None:
     """A folder as a build leaves it, as far as the gallery needs it; equal pictures are one file with many names."""
     links: dict[bytes, Path] = {}
 

@@ -6,21 +6,24 @@
   const FEW = 12; // chips shown before "more"
   const updates = []; // functions that bring the panel up to date
 
-  const section = (column, ...content) => {
+  /** A filter under its name; `ends` stands at the right of the name. */
+  const section = (column, ends, ...content) => {
     const reset = el(
       'button',
       {
-        class: 'link reset',
+        class: 'icon reset',
         hidden: true,
         'aria-label': `Clear the filter on ${column.label}`,
+        title: 'Clear this filter',
         onclick: () => app.clearColumn(column.key),
       },
-      'Clear',
+      app.icon('cross'),
     );
+    const missing = column.missing ? `, ${app.plural(column.missing, 'asset')} without it` : '';
     const box = el(
       'section',
       { class: 'filter', 'data-key': column.key },
-      el('header', {}, el('h3', { title: column.name }, column.label), reset),
+      el('header', {}, el('h3', { title: column.name + missing }, column.label), reset, ends),
       ...content,
     );
     updates.push(() => {
@@ -100,17 +103,29 @@
       ask(first === 0 ? column.low : toValue(first), last === steps ? column.high : toValue(last)); // rounding hides no end
     };
     const typed = () => {
-      const value = (input, otherwise) => {
+      const value = (input, otherwise, now) => {
+        if (input.value === app.number(now)) return now; // what is shown is rounded, what is meant is not
         const number = Number(input.value.replace(/[,\s]/g, ''));
         return input.value.trim() === '' || Number.isNaN(number) ? otherwise : number;
       };
-      const first = value(from, column.low);
-      app.setRange(column.key, first, Math.max(first, value(to, column.high)));
+      const [start, end] = range();
+      const first = value(from, column.low, start);
+      app.setRange(column.key, first, Math.max(first, value(to, column.high, end)));
+    };
+    const show = (input, value) => {
+      if (document.activeElement === input && input.value !== '' && !input.dataset.done) return;
+      delete input.dataset.done;
+      input.value = app.number(value);
+      input.style.width = `${Math.max(3, input.value.length) + 1.5}ch`;
     };
     low.addEventListener('input', slid);
     high.addEventListener('input', slid);
-    from.addEventListener('change', typed);
-    to.addEventListener('change', typed);
+    for (const input of [from, to]) {
+      input.addEventListener('change', () => {
+        input.dataset.done = 'yes';
+        typed();
+      });
+    }
 
     updates.push(() => {
       const [first, last] = range();
@@ -118,23 +133,16 @@
       high.value = toStep(last);
       low.setAttribute('aria-valuetext', app.number(toValue(low.value)));
       high.setAttribute('aria-valuetext', app.number(toValue(high.value)));
-      if (document.activeElement !== from) from.value = app.number(Math.max(first, column.low));
-      if (document.activeElement !== to) to.value = app.number(Math.min(last, column.high));
+      show(from, Math.max(first, column.low));
+      show(to, Math.min(last, column.high));
       band.style.left = `${(low.value / steps) * 100}%`;
       band.style.right = `${100 - (high.value / steps) * 100}%`;
       low.classList.toggle('front', Number(low.value) > steps / 2); // both handles at the right end: the low one can leave
     });
-    const missing = column.missing
-      ? el(
-          'span',
-          { class: 'faint', title: `${app.plural(column.missing, 'asset')} without this` },
-          `${app.count(column.missing)} without`,
-        )
-      : null;
     return section(
       column,
+      el('div', { class: 'ends' }, from, el('span', { 'aria-hidden': 'true' }, '–'), to),
       el('div', { class: 'range' }, histogram(column), el('div', { class: 'track' }, band, low, high)),
-      el('div', { class: 'ends' }, from, missing, to),
     );
   };
 

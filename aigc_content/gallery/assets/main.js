@@ -135,6 +135,7 @@
   const begin = async () => {
     setTheme(app.recall('theme', ''));
     if (!app.index) {
+      document.body.dataset.view = 'grid';
       $('grid').append(
         el(
           'div',

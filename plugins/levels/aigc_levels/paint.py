@@ -127,9 +127,7 @@ class _Painter:
     def __init__(self, name: str, part: Tile | Rule, plan: _Plan) -> None:
         looks = part.looks()
         longest = max(len(look.variants) for look in looks)
-        self.tiles = np.array(
-            [look.variants + look.variants[:1] * (longest - len(look.variants)) for look in looks]
-        )
+        self.tiles = np.array([look.variants + look.variants[:1] * (longest - len(look.variants)) for look in looks])
         weights = np.zeros((len(looks), longest), np.int64)
         for row, look in zip(weights, looks, strict=True):
             row[: len(look.variants)] = look.weights or 1

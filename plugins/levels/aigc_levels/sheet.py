@@ -52,9 +52,7 @@ class Sheet:
     palette: npt.NDArray[np.uint8] | None
 
 
-def read_sheet(
-    png: bytes, tile_size: tuple[int, int], margin: int, spacing: int, origin: str, place: str
-) -> Sheet:
+def read_sheet(png: bytes, tile_size: tuple[int, int], margin: int, spacing: int, origin: str, place: str) -> Sheet:
     """Decode a picture and cut it into tiles.
 
     Args:
@@ -68,9 +66,7 @@ def read_sheet(
         TilesetError: not a PNG, too large, broken, or no whole number of tiles.
     """
     if len(png) > MAX_IMAGE_BYTES:
-        raise TilesetError(
-            origin, place, f"{len(png)} bytes; the most is {MAX_IMAGE_BYTES}", "use a smaller picture"
-        )
+        raise TilesetError(origin, place, f"{len(png)} bytes; the most is {MAX_IMAGE_BYTES}", "use a smaller picture")
     if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 33:
         raise TilesetError(origin, place, "not a PNG file", "save the picture as PNG")
     width, height = struct.unpack(">II", png[16:24])
@@ -88,9 +84,7 @@ def read_sheet(
                 reason += f" with margin {margin} and spacing {spacing}"
             raise TilesetError(origin, place, reason, "mend tile_size:, margin: or spacing:, or crop the picture")
     pixels, palette = _decode(png, origin, place)
-    columns, rows = (
-        (length - margin + spacing) // step for length, step in zip((width, height), steps, strict=True)
-    )
+    columns, rows = ((length - margin + spacing) // step for length, step in zip((width, height), steps, strict=True))
     tile_width, tile_height = tile_size
     tiles = [
         pixels[y : y + tile_height, x : x + tile_width]

@@ -41,6 +41,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -55,12 +57,10 @@ from pydantic import (
 )
 
 from aigc_levels.sheet import Sheet, TilesetError, read_sheet
+from aigc_levels.yamlnodes import at, compose, place_of, position_of
 
-__all__ = ["BLOB47", "DIRECTIONS", "Sheet", "Tileset", "TilesetError", "load_tileset"]
+__all__ = ["BLOB47", "DIRECTIONS", "Sheet", "Tileset", "TilesetError", "default_tileset", "load_tileset"]
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-MAX_YAML_BYTES = 1 << 20
-MAX_DEPTH = 12
 
 DIRECTIONS = ("north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
 """The eight neighbors, clockwise: bit ``1 << i`` of a blob mask stands for ``DIRECTIONS[i]``."""
@@ -282,20 +282,22 @@ def load_tileset(yaml_bytes: bytes, open_image: Callable[[str], bytes], origin: 
     Raises:
         TilesetError: for the first thing that is wrong. What ``open_image`` raises passes through.
     """
-    node = _compose(yaml_bytes, origin)
+    node = compose(yaml_bytes, origin)
     try:
         tileset = Tileset.model_validate(yaml.constructor.SafeConstructor().construct_document(node))
     except ValidationError as error:
         first = _first(node, error.errors())
-        raise TilesetError(origin, _place(node, first["loc"]), *_explained(first)) from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise TilesetError(origin, "1:1", f"not plain YAML: {' '.join(str(error).split())}") from None
+        raise TilesetError(origin, place_of(node, first["loc"]), *_explained(first)) from None
+    except yaml.MarkedYAMLError as error:
+        raise TilesetError(origin, at(error.problem_mark), f"not plain YAML: {error.problem}") from None
+    except ValueError as error:
+        raise TilesetError(origin, "1:1", f"not plain YAML: {error}") from None
     for keys, name in tileset._mentions():
         if name not in tileset.tiles:
             remedy = _nearest(name, tileset.tiles, "name a tile that stands under tiles:")
-            raise TilesetError(origin, _place(node, keys), f"{name!r} is no tile of this tileset", remedy)
+            raise TilesetError(origin, place_of(node, keys), f"{name!r} is no tile of this tileset", remedy)
         if keys[-1] == "under" and tileset.tiles[name].layer != "ground":
-            raise TilesetError(origin, _place(node, keys), f"{name!r} is itself an object", "name a ground tile")
+            raise TilesetError(origin, place_of(node, keys), f"{name!r} is itself an object", "name a ground tile")
     sheet = read_sheet(
         open_image(tileset.image),
         tileset.tile_size,
@@ -308,87 +310,22 @@ def load_tileset(yaml_bytes: bytes, open_image: Callable[[str], bytes], origin: 
     for keys, number in tileset._numbers():
         if number >= count:
             reason = f"tile {number} is beyond the picture, which holds {count} tiles: 0 to {count - 1}"
-            raise TilesetError(origin, _place(node, keys), reason, "tiles are counted from 0, row by row")
+            raise TilesetError(origin, place_of(node, keys), reason, "tiles are counted from 0, row by row")
     tileset._sheet, tileset._origin = sheet, origin
     return tileset
+
+
+@cache
+def default_tileset() -> Tileset:
+    """The tileset that comes with this plugin, for the tiles of its game ``dungeon``; made by `aigc_levels.atlas`."""
+    assets = Path(__file__).parent / "assets"
+    data = (assets / "dungeon.tileset.yaml").read_bytes()
+    return load_tileset(data, lambda name: (assets / name).read_bytes(), "aigc_levels/assets/dungeon.tileset.yaml")
 
 
 def _nearest(name: str, names: Iterable[str], otherwise: str, found: str = "is {!r} meant?") -> str:
     near = get_close_matches(name, list(names), n=1)
     return found.format(near[0]) if near else otherwise
-
-
-def _compose(yaml_bytes: bytes, origin: str) -> yaml.Node:
-    """The YAML as nodes that know their positions; without anchors, deep nesting, keys that stand twice."""
-    if len(yaml_bytes) > MAX_YAML_BYTES:
-        raise TilesetError(origin, "1:1", f"{len(yaml_bytes)} bytes; a tileset has at most {MAX_YAML_BYTES}")
-    try:
-        text = yaml_bytes.decode("utf-8-sig")
-        _check_events(text, origin)
-        node = yaml.compose(text, _Loader)
-    except UnicodeDecodeError as error:
-        raise TilesetError(origin, "1:1", f"not UTF-8 at byte {error.start}", "save it as UTF-8") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise TilesetError(origin, _mark(mark), f"not YAML: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
-        raise TilesetError(origin, "1:1", f"not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(node, yaml.MappingNode):
-        raise TilesetError(origin, "1:1", "a tileset is a mapping with the keys image, tile_size and tiles")
-    _check_keys(node, origin)
-    return node
-
-
-def _check_events(text: str, origin: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, _Loader):
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise TilesetError(origin, _mark(event.start_mark), "an anchor or alias (& or *)", "write the value out")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise TilesetError(origin, _mark(event.start_mark), f"nested deeper than {MAX_DEPTH} levels")
-
-
-def _check_keys(node: yaml.Node, origin: str) -> None:
-    seen: set[str] = set()
-    for item in node.value if isinstance(node, yaml.CollectionNode) else ():
-        if isinstance(item, yaml.Node):
-            _check_keys(item, origin)
-            continue
-        key, value = item
-        if not isinstance(key, yaml.ScalarNode):
-            raise TilesetError(origin, _mark(key.start_mark), "a key that is not a word")
-        if key.value in seen:
-            reason = f"the key {key.value!r} stands twice"
-            raise TilesetError(origin, _mark(key.start_mark), reason, "keep one of them")
-        seen.add(key.value)
-        _check_keys(value, origin)
-
-
-def _mark(mark: Any) -> str:
-    return f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-
-
-def _position(node: yaml.Node, keys: Iterable[str | int]) -> tuple[int, int]:
-    """Line and column, from 0, of the innermost of ``keys`` that exists."""
-    mark = node.start_mark
-    for key in keys:
-        if isinstance(node, yaml.MappingNode):
-            found = [pair for pair in node.value if pair[0].value == str(key)]
-            if not found:
-                continue
-            mark, node = found[0][0].start_mark, found[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-            node = node.value[key]
-            mark = node.start_mark
-    return mark.line, mark.column
-
-
-def _place(node: yaml.Node, keys: Iterable[str | int]) -> str:
-    keys = [key for key in keys if key != "[key]"]
-    line, column = _position(node, keys)
-    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
-    return f"{line + 1}:{column + 1}: {path}" if path else f"{line + 1}:{column + 1}"
 
 
 def _first(node: yaml.Node, errors: list[Any]) -> Any:
@@ -398,7 +335,7 @@ def _first(node: yaml.Node, errors: list[Any]) -> Any:
         return len(inner["loc"]) > len(outer["loc"]) and inner["loc"][: len(outer["loc"])] == outer["loc"]
 
     innermost = [one for one in errors if not any(inside(one, other) for other in errors)]
-    return min(innermost, key=lambda one: (one["type"] == "missing", _position(node, one["loc"])))
+    return min(innermost, key=lambda one: (one["type"] == "missing", position_of(node, one["loc"])))
 
 
 def _explained(error: Any) -> tuple[str, str]:
@@ -416,10 +353,12 @@ def _explained(error: Any) -> tuple[str, str]:
         "value_error": str(context.get("error")),
     }
     reasons |= dict.fromkeys(("int_type", "int_from_float"), f"a whole number is needed, not {found}")
-    reasons |= dict.fromkeys(("model_type", "dict_type"), f"a mapping of keys to values is needed, not {found}")
+    wanted = "a mapping" if kind == "dict_type" or "when" in loc else "a tile number, a list or a mapping"
+    reasons |= dict.fromkeys(("model_type", "dict_type"), f"{wanted} is needed, not {found}")
     reasons["tuple_type"] = f"a list is needed, not {found}"
-    for size, limit in (("too_short", "min_length"), ("too_long", "max_length")):
-        reasons[size] = f"{context.get('actual_length')} entries instead of {context.get(limit)}"
+    count = f"{context.get('actual_length')} entries"
+    reasons["too_short"] = f"{count}, at least {context.get('min_length')} are needed"
+    reasons["too_long"] = f"{count}, at most {context.get('max_length')} are allowed"
     message = error["msg"].replace("Input should be", "must be")
     return reasons.get(kind, f"{message}, not {found}"), ""
 

@@ -16,9 +16,11 @@ import pytest
 import yaml
 from aigc_levels import artwork, atlas
 from aigc_levels.sheet import MAX_IMAGE_BYTES
-from aigc_levels.tileset import BLOB47, Tileset, TilesetError, load_tileset
+from aigc_levels.tileset import BLOB47, Tileset, TilesetError, default_tileset, load_tileset
 from PIL import Image
 from pydantic import ValidationError
+
+from aigc_content import encode_png
 
 ASSETS = Path(atlas.__file__).parent / "assets"
 NAMES = ["void", "wall", "floor", "door", "locked_door", "water", "trap", "enemy", "loot", "key", "start", "exit"]
@@ -41,14 +43,8 @@ HEAD = "image: a.png\ntile_size: 16\n"
 GOOD = HEAD + "tiles:\n  floor: [0, 1]\n  wall: {mask4: [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]}\n"
 
 
-def default() -> Tileset:
-    return load_tileset(
-        (ASSETS / "dungeon.tileset.yaml").read_bytes(), lambda name: (ASSETS / name).read_bytes(), "dungeon"
-    )
-
-
 def test_ours_has_every_tile_of_the_game() -> None:
-    tileset = default()
+    tileset = default_tileset()
     tileset.require(NAMES)
     assert tileset.sheet.palette is not None
     assert len(tileset.sheet.palette) <= 64
@@ -59,9 +55,9 @@ def test_ours_has_every_tile_of_the_game() -> None:
 def test_ours_is_freshly_baked() -> None:
     pytest.importorskip("noise")
     indices, palette, groups = atlas.draw()
-    assert atlas.encode_png(indices, palette) == (ASSETS / "dungeon.png").read_bytes(), "run aigc_levels.atlas"
+    assert encode_png(indices, palette) == (ASSETS / "dungeon.png").read_bytes(), "run aigc_levels.atlas"
     assert atlas.describe(groups) == (ASSETS / "dungeon.tileset.yaml").read_text(encoding="utf-8")
-    used = {number for keys, number in default()._numbers()}
+    used = {number for keys, number in default_tileset()._numbers()}
     assert used == {number for group in groups.values() for number in group}, "a tile is drawn for nothing"
 
 
@@ -118,7 +114,7 @@ def test_pictures_without_palette_become_rgba(mode: str) -> None:
 
 def test_a_half_transparent_palette_becomes_rgba() -> None:
     pixels, colors = np.zeros((32, 64), np.uint8), np.array([[9, 8, 7, 128]], np.uint8)
-    sheet = load(GOOD, atlas.encode_png(pixels, colors)).sheet
+    sheet = load(GOOD, encode_png(pixels, colors)).sheet
     assert sheet.palette is None
     assert (sheet.tiles == (9, 8, 7, 128)).all()
 
@@ -159,16 +155,19 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "text for a number": (
         HEAD + "tiles: {floor: one}",
-        "tiles.floor: a mapping of keys to values is needed, not 'one'",
+        "tiles.floor: a tile number, a list or a mapping is needed, not 'one'",
     ),
     "fraction": (HEAD + "tiles: {floor: [1.5]}", "3:17: tiles.floor.variants[0]: a whole number is needed, not 1.5"),
     "boolean": (HEAD + "tiles: {floor: true}", "a whole number is needed, not True"),
     "name that YAML takes for a boolean": (HEAD + "tiles: {off: 0}", "a tile's name must be text, not False"),
     "negative": (HEAD + "tiles: {floor: -1}", "must be greater than or equal to 0, not -1"),
-    "empty": (HEAD + "tiles: {floor: []}", "0 entries instead of 1"),
-    "nothing": (HEAD + "tiles: {floor: }", "a mapping of keys to values is needed, not None"),
-    "mask of 15": (HEAD + f"tiles: {{w: {{mask4: {list(range(8)) + [0] * 7}}}}}", "15 entries instead of 16"),
-    "blob of 48": (HEAD + f"tiles: {{w: {{blob47: {[0] * 48}}}}}", "48 entries instead of 47"),
+    "empty": (HEAD + "tiles: {floor: []}", "0 entries, at least 1 are needed"),
+    "nothing": (HEAD + "tiles: {floor: }", "a tile number, a list or a mapping is needed, not None"),
+    "mask of 15": (
+        HEAD + f"tiles: {{w: {{mask4: {list(range(8)) + [0] * 7}}}}}",
+        "15 entries, at least 16 are needed",
+    ),
+    "blob of 48": (HEAD + f"tiles: {{w: {{blob47: {[0] * 48}}}}}", "48 entries, at most 47 are allowed"),
     "two looks": (HEAD + "tiles: {w: {variants: 1, pattern: [[1]]}}", "found variants and pattern"),
     "no look": (HEAD + "tiles: {w: {layer: ground}}", "exactly one of variants, mask4, blob47 and pattern is needed"),
     "ragged pattern": (HEAD + "tiles: {w: {pattern: [[1, 2], [3]]}}", "the rows of a pattern must be equally long"),
@@ -195,7 +194,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "beyond in a mask": (GOOD.replace("3]}", "99]}"), "tiles.wall.mask4[15].variants[0]: tile 99 is beyond"),
     "twice": (GOOD + "  floor: 2\n", "6:3: the key 'floor' stands twice"),
     "alias": (HEAD + "tiles: {floor: &a [1], wall: *a}", "3:16: an anchor or alias"),
-    "tag": (HEAD + "tiles: !!python/object:os.system {}", "not plain YAML"),
+    "tag": (HEAD + "tiles: !!python/object:os.system {}", "3:8: not plain YAML"),
     "deep": ("image: " + "[" * 500, "nested deeper than"),
     "not YAML": (HEAD + "tiles: [", "not YAML"),
     "list": ("- 1", "1:1: a tileset is a mapping"),

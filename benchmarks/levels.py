@@ -1,0 +1,321 @@
+"""Quality and speed of the levels plugin: a thousand levels through `aigc build`, checked and compared.
+
+    python benchmarks/levels.py --data DIR --count 1000 --seed 1
+
+DIR holds the training data as `aigc data import` writes it. What each figure means is in benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import building
+import independent
+import level_metrics as lm
+import numpy as np
+import patterns
+import recipes
+from figures import heading, percent, table
+from level_metrics import Grid, NamedGrid
+
+PARTS = ("validity", "draws", "copies", "patterns", "picture")
+SMALL = 4
+"""Levels of each job in the small build that start-up is told from."""
+
+LIKE_CELLS = (500, 1200)
+"""Held-out maps of so many cells are compared with the levels of 32 x 24."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of this benchmark.
+
+    Attributes:
+        recipe, out: what was built, and where.
+        work: folder for further builds.
+        slots: the build's slots.
+        texts: the emitted levels' text, in order.
+        grids: the same as tile codes.
+        train, held: the data.
+        seed, workers, draws, halvings, matched: as on the command line.
+        picture: where to draw the expressive range.
+    """
+
+    recipe: Path
+    out: Path
+    work: Path
+    slots: Sequence[building.Slot]
+    texts: Sequence[str]
+    grids: Sequence[Grid]
+    train: Sequence[NamedGrid]
+    held: Sequence[NamedGrid]
+    seed: int
+    workers: int
+    draws: int
+    halvings: int
+    matched: int
+    picture: Path
+
+
+def speed(count: int, seed: int, workers: int, work: Path) -> str:
+    """Build the small recipe twice (the first warms caches up) and the whole one once; the build stays."""
+    small = recipes.write(recipes.asked(SMALL * len(recipes.JOBS), seed), work / "small.yaml")
+    building.build(small, work / "warm", workers)
+    few = building.build(small, work / "small", workers)
+    whole = recipes.write(recipes.asked(count, seed), work / "levels.yaml")
+    many = building.build(whole, work / "levels", workers)
+    more = count - SMALL * len(recipes.JOBS)
+    rows = [
+        (f"{count} levels, start-up included", f"{count / many:.1f}", f"{many:.1f} s"),
+        ("without start-up", f"{more / (many - few):.1f}", f"{many - few:.1f} s for {more} more"),
+    ]
+    return table(
+        (f"levels of 32x24, proven and exported (Tiled, PNG, text), {workers} workers", "a second", "time"),
+        rows,
+    )
+
+
+def validity(run: Run) -> str:
+    """The independent check of every emitted level, and how the levels came about."""
+    faults: Counter[str] = Counter()
+    sound = 0
+    for slot in run.slots:
+        if slot.stem is not None:
+            found = independent.check_files(slot.stem, slot.params)
+            sound += not found.faults
+            faults.update(f"{slot.job}: {fault}" for fault in found.faults)
+            if found.path != slot.metrics["path_length"] and found.winnable:
+                faults[f"{slot.job}: another path length than the manifest says"] += 1
+    emitted = sum(slot.stem is not None for slot in run.slots)
+    rows = [
+        ("emitted levels that the independent check finds winnable and as asked", percent(sound, emitted)),
+        ("levels asked for that were emitted", percent(emitted, len(run.slots))),
+    ]
+    text = table(("validity", "share"), rows)
+    text += "".join(f"- FAULT, {number} times: {fault}\n" for fault, number in faults.most_common(10))
+    return f"{text}\n{_rates(run.slots)}\n{_control(run.slots)}"
+
+
+def _rates(slots: Sequence[building.Slot]) -> str:
+    """How many attempts passed at each stage, by job."""
+    rows: list[tuple[str | int, ...]] = []
+    for name in ["all", *dict.fromkeys(slot.job for slot in slots)]:
+        here = [slot for slot in slots if name in ("all", slot.job)]
+        attempts = sum(slot.attempts for slot in here)
+        made = Counter(str(slot.metrics["stage"]) for slot in here if slot.stem is not None)
+        passed = np.cumsum([made["first"], made["remasked"], made["repaired"]])
+        shares = [f"{100 * part / attempts:.1f} %" for part in passed]
+        rows.append((name, attempts, *shares, sum(slot.stem is None for slot in here)))
+    stages = ("as first drawn", "after <= 2 re-masks", "after repair")
+    return table(("all that was asked, of all attempts", "attempts", *stages, "unfilled"), rows)
+
+
+def _control(slots: Sequence[building.Slot]) -> str:
+    """Measured difficulty beside the asked."""
+    rows: list[tuple[str | float | int, ...]] = []
+    for name in dict.fromkeys(slot.job for slot in slots):
+        here = [slot for slot in slots if slot.job == name and slot.stem is not None]
+        asked = here[0].params.get("difficulty") if here else None
+        if asked is not None:
+            got = np.array([slot.metrics["difficulty"] for slot in here])
+            rows.append((name, asked, float(got.mean()), float(np.abs(got - asked).mean()), len(here)))
+    return table(("difficulty", "asked", "mean", "mean error", "levels"), rows)
+
+
+def draws(run: Run) -> str:
+    """What fails when a level is first drawn, by an own run of so many first drawings."""
+    import draws as first
+
+    found = []
+    jobs = first.jobs_of(run.recipe.read_text("utf-8"))
+    for job in jobs:
+        generator = first.opened(job)
+        share = min(job.count, -(-run.draws // len(jobs)))
+        found += list(first.first_draws(generator, job, range(1, share + 1)))
+    failures = Counter(draw.constraint for draw in found if not draw.passed)
+    rows = [
+        ("all that was asked", percent(sum(draw.passed for draw in found), len(found))),
+        ("can be won, whatever else fails", percent(sum(draw.winnable for draw in found), len(found))),
+        *((f"fails first: {name}", percent(number, len(found))) for name, number in failures.most_common()),
+    ]
+    return table(("first drawings", "share"), rows)
+
+
+def copies(run: Run) -> str:
+    """Duplicates, novelty beside that of held-out maps, variety."""
+    train = [item.grid for item in run.train]
+    like = [item.grid for item in run.held if LIKE_CELLS[0] <= item.grid.size <= LIKE_CELLS[1]]
+    ours, real = lm.nearest(run.grids, train), lm.nearest(like, train)
+    own = lm.nearest(run.grids, run.grids, itself=True)
+    closest = int(ours.far.argmin())
+    rows = [
+        ("duplicates, symmetries counted", f"{lm.duplicates(run.grids)} of {len(run.grids)}"),
+        ("nearest training map: median / 5th percentile / least", lm.spread(ours.far)),
+        (f"the same of {len(like)} held-out maps of {LIKE_CELLS[0]} to {LIKE_CELLS[1]} cells", lm.spread(real.far)),
+        ("nearest other level: median / 5th percentile / least", lm.spread(own.far)),
+        ("mean difference of two levels, all cells", f"{lm.pairwise(run.grids):.1%}".replace("%", " %")),
+        ("8x8 windows that a training map holds", f"{lm.copied_windows(run.grids, train):.2%}".replace("%", " %")),
+        ("the same of those held-out maps", f"{lm.copied_windows(like, train):.2%}".replace("%", " %")),
+    ]
+    names = [slot.stem.name for slot in run.slots if slot.stem is not None]
+    near = run.train[int(ours.which[closest])].name
+    return table(("novelty and variety (void left out)", "value"), rows) + f"\nNearest: {names[closest]} to {near}.\n"
+
+
+def pattern_kl(run: Run) -> str:
+    """Pattern KL to held-out maps: at the held-out maps' own sizes, and of the asked levels of 32x24."""
+    held = [item.grid for item in run.held]
+    train = [item.grid for item in run.train]
+    rng = np.random.default_rng(run.seed)
+    matched = _matched([grid.shape for grid in held], run)
+    others: dict[str, Sequence[Grid]] = {"training maps": train, "levels": matched[0]}
+    for place, more in enumerate(matched[1:], 2):
+        others[f"levels, set {place}"] = more
+    for name in patterns.CONTEXTS:
+        chain = patterns.Chain(train, name)
+        others[f"Markov chain ({name})"] = [chain.draw(grid.shape, rng) for grid in held]
+    others["shuffled cells"] = patterns.shuffled(held, rng)
+    others["uniform random"] = patterns.uniform(held, rng)
+    text = _kl_table("all held-out maps, levels of the same sizes told nothing else", held, others, run)
+    like = [place for place, grid in enumerate(held) if LIKE_CELLS[0] <= grid.size <= LIKE_CELLS[1]]
+    part = {name: [grids[i] for i in like] for name, grids in others.items() if len(grids) == len(held)}
+    sizes = f"held-out maps of {LIKE_CELLS[0]} to {LIKE_CELLS[1]} cells"
+    here = {
+        "training maps": [grid for grid in train if LIKE_CELLS[0] <= grid.size <= LIKE_CELLS[1]],
+        "asked levels of 32x24": list(run.grids),
+        **part,
+    }
+    return text + "\n" + _kl_table(f"{sizes}, with the asked levels of 32x24 too", [held[i] for i in like], here, run)
+
+
+def _kl_table(title: str, held: Sequence[Grid], others: Mapping[str, Sequence[Grid]], run: Run) -> str:
+    """Both window sizes, void as a tile of its own and void as wall."""
+    columns: list[dict[str, patterns.Score]] = []
+    change: tuple[Callable[[Grid], Grid], ...] = (lambda grid: grid, lm.void_as_wall)
+    for seen in change:
+        shown = {name: [seen(grid) for grid in grids] for name, grids in others.items()}
+        for n in (2, 3):
+            columns.append(patterns.scores([seen(grid) for grid in held], shown, n, run.seed, run.halvings))
+    rows = [
+        (name, *(f"{c[name].mean:.3f} ({c[name].excess:+.3f} ± {c[name].error:.3f})" for c in columns))
+        for name in columns[0]
+    ]
+    head = (title, "n=2", "n=3", "n=2, void as wall", "n=3, void as wall")
+    void = [100 * np.mean([(grid == lm.VOID).mean() for grid in grids]) for grids in (held, *others.values())]
+    shares = ", ".join(f"{name} {share:.0f} %" for name, share in zip(("held-out", *others), void, strict=True))
+    return table(head, rows) + f"\nMean share of void: {shares}.\n"
+
+
+def _matched(shapes: Sequence[tuple[int, ...]], run: Run) -> list[list[Grid]]:
+    """Sets of levels with the sizes of the held-out maps, in their order."""
+    sizes = [(height, width) for height, width in shapes]
+    sets = []
+    for number in range(run.matched):
+        recipe = recipes.write(recipes.sized(sizes, run.seed + number), run.work / f"sized-{number}.yaml")
+        building.build(recipe, run.work / f"sized-{number}", run.workers)
+        made: dict[str, list[Grid]] = {}
+        for slot in building.slots(recipe, run.work / f"sized-{number}"):
+            if slot.stem is not None:
+                made.setdefault(slot.job, []).append(lm.parse(slot.stem.with_suffix(".txt").read_text("utf-8")))
+        missing = Counter(recipes.size_name(*size) for size in sizes) - Counter({k: len(v) for k, v in made.items()})
+        if missing:
+            raise RuntimeError(f"no level was made for {dict(missing)}")
+        sets.append([made[recipes.size_name(*size)].pop(0) for size in sizes])
+    return sets
+
+
+def picture(run: Run) -> str:
+    """The expressive range, beside that of held-out maps where those have the measure."""
+    import picture as drawing
+    from aigc_levels import measure
+    from aigc_levels.game import GameRef
+
+    rules = GameRef("dungeon").game.rules
+    real = []
+    for item in run.held:
+        if LIKE_CELLS[0] <= item.grid.size <= LIKE_CELLS[1]:
+            grid = rules.parse_rows(["".join(lm.TILES[code] for code in row) for row in item.grid])
+            passable = rules.tables.walkable[grid]
+            open_share = measure.ratio(int(measure.eroded(passable).sum()), int(passable.sum()))
+            real.append((measure.count_rooms(measure.room_cells(rules, grid)), open_share))
+    made = [slot.metrics for slot in run.slots if slot.stem is not None]
+    graded = [
+        (slot.params["difficulty"], slot.metrics["difficulty"])
+        for slot in run.slots
+        if slot.stem is not None and "difficulty" in slot.params
+    ]
+
+    def pairs(x: str, y: str) -> lm.Floats:
+        return np.array([(metrics[x], metrics[y]) for metrics in made], dtype=np.float64)
+
+    rooms = (0.0, 24.0, 0.0, 0.72)
+    panels = [
+        drawing.Panel(
+            f"{len(made)} levels", "path length", "openness", pairs("path_length", "openness"), (0, 120, 0, 0.72)
+        ),
+        drawing.Panel(f"{len(graded)} levels", "difficulty asked", "measured", np.array(graded), (0, 1, 0, 1)),
+        drawing.Panel(f"{len(made)} levels", "rooms", "openness", pairs("rooms", "openness"), rooms),
+        drawing.Panel(f"{len(real)} held-out maps", "rooms", "openness", np.array(real), rooms),
+    ]
+    drawing.draw(panels, 2, run.picture)
+    return f"Expressive range: {run.picture}\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="imported data sets, or a folder of them")
+    parser.add_argument("--count", type=int, default=1000, help="levels to build")
+    parser.add_argument("--seed", type=int, default=1, help="of the recipes, the baselines and the halvings")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=500, help="first drawings to look at")
+    parser.add_argument("--matched", type=int, default=1, help="sets of levels with the held-out maps' sizes")
+    parser.add_argument("--halvings", type=int, default=20, help="random halvings of the held-out maps")
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="what to measure beside speed")
+    parser.add_argument("--keep", type=Path, help="new folder for the builds; without it they are removed")
+    parser.add_argument("--picture", type=Path, default=Path("docs/images/expressive-range.png"))
+    options = parser.parse_args()
+    if options.count <= SMALL * len(recipes.JOBS):
+        parser.error(f"--count must be above {SMALL * len(recipes.JOBS)}, the small build that start-up is told from")
+    train, held = (lm.load_maps(options.data, split) for split in ("train", "held-out"))
+    data = f"{len(train)} training and {len(held)} held-out maps"
+    print(heading("Levels", seed=options.seed, levels=options.count, data=data))
+    with tempfile.TemporaryDirectory(prefix="aigc-levels-") as temporary:
+        work = options.keep or Path(temporary) / "work"
+        work.mkdir(parents=True)
+        print(speed(options.count, options.seed, options.workers, work), flush=True)
+        slots = list(building.slots(work / "levels.yaml", work / "levels"))
+        texts = [slot.stem.with_suffix(".txt").read_text("utf-8") for slot in slots if slot.stem is not None]
+        run = Run(
+            recipe=work / "levels.yaml",
+            out=work / "levels",
+            work=work,
+            slots=slots,
+            texts=texts,
+            grids=[lm.parse(text) for text in texts],
+            train=train,
+            held=held,
+            seed=options.seed,
+            workers=options.workers,
+            draws=options.draws,
+            halvings=options.halvings,
+            matched=options.matched,
+            picture=options.picture,
+        )
+        parts: dict[str, Callable[[Run], str]] = {
+            "validity": validity,
+            "draws": draws,
+            "copies": copies,
+            "patterns": pattern_kl,
+            "picture": picture,
+        }
+        for name in options.parts:
+            print(parts[name](run), flush=True)
+
+
+if __name__ == "__main__":
+    main()

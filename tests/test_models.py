@@ -1,0 +1,116 @@
+"""Model folders: identity, license, and what is never loaded."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from aigc_content.errors import ModelError
+from aigc_content.models import ModelRef, check_safetensors, inspect, read_config, resolve
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    save_file({"w": np.arange(6, dtype=np.int8).reshape(2, 3)}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"family": "toy"}')
+    (tmp_path / "README.md").write_text("---\nname: toy\nlicense: MIT\ndatasets: [a, b]\n---\n# Toy\n")
+    return tmp_path
+
+
+def refuse(folder: Path) -> ModelError:
+    with pytest.raises(ModelError) as caught:
+        inspect(folder)
+    return caught.value
+
+
+def frame(header: Any, data: bytes = b"", length: int | None = None) -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+def tensor(start: int, end: int, shape: list[int] | None = None) -> dict[str, Any]:
+    return {"dtype": "I8", "shape": shape or [end - start], "data_offsets": [start, end]}
+
+
+def test_model_is_identified(model: Path) -> None:
+    found = inspect(model)
+    assert (found.name, found.license, found.trained_on) == ("toy", "MIT", ("a", "b"))
+    assert check_safetensors(model / "model.safetensors") == {"w": ("I8", (2, 3))}
+
+
+def test_digest_follows_weights_and_configuration_not_the_card(model: Path) -> None:
+    before = inspect(model).digest
+    (model / "README.md").write_text("---\nlicense: MIT\n---\nbetter words\n")
+    assert inspect(model).digest == before
+    (model / "config.json").write_text('{"family": "other"}')
+    assert inspect(model).digest != before
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "README.md"])
+def test_missing_file_is_named(model: Path, name: str) -> None:
+    (model / name).unlink()
+    assert refuse(model).code == "M001"
+
+
+@pytest.mark.parametrize("card", ["# no front matter", "---\nname: x\n---\n", "---\n: : :\n---\n", "---\n- a\n---\n"])
+def test_card_without_license_is_refused(model: Path, card: str) -> None:
+    (model / "README.md").write_text(card)
+    assert refuse(model).code == "M004"
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", "\udcff"])
+def test_broken_configuration_is_refused(model: Path, text: str) -> None:
+    (model / "config.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ModelError) as caught:
+        read_config(model)
+    assert caught.value.code == "M003"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"1234567",
+        pickle.dumps({"w": 1}),
+        frame({}, length=1 << 40),
+        frame({}, length=5 << 20),
+        frame(b"not json"),
+        frame(b"[]"),
+        frame({"w": {}}),
+        frame({"w": tensor(0, 4)}, b"123"),
+        frame({"w": tensor(0, 4)}, b"12345"),
+        frame({"w": tensor(1, 4)}, b"1234"),
+        frame({"w": tensor(0, 4), "v": tensor(2, 6)}, b"123456"),
+        frame({"w": tensor(0, 2), "v": tensor(3, 6)}, b"123456"),
+        frame({"w": {**tensor(0, 4), "shape": "abcd"}}, b"1234"),
+        frame(b"[" * 100_000),
+    ],
+    ids=range(15),
+)
+def test_what_is_not_safetensors_is_refused(model: Path, data: bytes) -> None:
+    (model / "model.safetensors").write_bytes(data)
+    assert refuse(model).code == "M002"
+
+
+def test_model_of_a_package_is_found_without_importing_it(names_plugin: Path) -> None:
+    import sys
+
+    from aigc_content.plugins import discover
+
+    discover()
+    sys.modules.pop("aigc_names.generator", None)
+    assert resolve(ModelRef("aigc_names", "model")).license == "Apache-2.0"
+    assert "aigc_names.generator" not in sys.modules
+
+
+def test_model_of_a_missing_package_is_named() -> None:
+    with pytest.raises(ModelError) as caught:
+        resolve(ModelRef("no_such_package_here", "weights"))
+    assert caught.value.code == "M001"
