@@ -20,13 +20,13 @@ from aigc_content.errors import InternalError
 from aigc_content.executors import open_executor
 from aigc_content.ledger import GALLERY, Ledger, Lock, State, cannot_write
 from aigc_content.manifest import NAME as MANIFEST
-from aigc_content.output import Changes, Wanted, sync
+from aigc_content.output import Changes, Wanted, check_folders, sync
 from aigc_content.plan import Job, Plan, make_plan
 from aigc_content.plugins import discover
 from aigc_content.reasons import Reason, reasons, remembered
 from aigc_content.recipe import Recipe
 from aigc_content.schedule import Schedule
-from aigc_content.store import FOLDER, Store
+from aigc_content.store import FOLDER, TEMPORARY, Store, write_whole
 
 GALLERY_PAGE = f"{GALLERY}.html"
 
@@ -184,6 +184,7 @@ def build_plan(
     work = _Build(plan, options, report, base)
     if options.dry_run:
         return work.dry_run(Ledger(options.out))
+    check_folders(options.out)
     with Lock(options.out / FOLDER):
         result = work.run(Ledger(options.out))
         _tell_build_tool(plan, options, result, sources)
@@ -344,7 +345,7 @@ def _tell_build_tool(plan: Plan, options: BuildOptions, result: BuildResult, sou
         read = [*sources, *(file.path for job in plan.jobs for file in job.inputs)]
         target = options.stamp if options.stamp is not None else options.out / MANIFEST
         data = depfile(target, read, Path.cwd())
-        _write_if_changed(options.depfile, data)
+        _write_if_changed(options.depfile, data, options.out / FOLDER / TEMPORARY)
     if options.stamp is not None and result.status == 0:
         try:
             options.stamp.parent.mkdir(parents=True, exist_ok=True)
@@ -353,16 +354,15 @@ def _tell_build_tool(plan: Plan, options: BuildOptions, result: BuildResult, sou
             raise cannot_write(options.stamp, error) from None
 
 
-def _write_if_changed(path: Path, data: bytes) -> None:
+def _write_if_changed(path: Path, data: bytes, temporary_folder: Path) -> None:
     try:
         if path.is_file() and path.read_bytes() == data:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
+        same_disk = os.stat(path.parent).st_dev == os.stat(temporary_folder.parent).st_dev
     except OSError as error:
         raise cannot_write(path, error) from None
+    write_whole(path, data, temporary_folder if same_disk else path.parent)
 
 
 def _mark_as_ours(root: Path) -> None:

@@ -45,9 +45,7 @@ def keep(out: Path, ids: Sequence[str], to: Path) -> list[Path]:
                 raise _refuse(f"two assets bring a file {target.name!r}", to, "keep them in folders of their own")
     for target, data in copies.items():
         if (target.exists() or target.is_symlink()) and (not target.is_file() or target.read_bytes() != data):
-            raise _refuse(
-                "another file of that name is there", target, "move it away, or keep into another folder"
-            )
+            raise _refuse("another file of that name is there", target, "move it away, or keep into another folder")
     copies[to / NAME] = _manifest(to / NAME, chosen)
     for target, data in copies.items():
         if not target.is_file() or target.read_bytes() != data:
@@ -74,9 +72,7 @@ def _read(path: Path, digest: str) -> bytes:
     except OSError as error:
         raise _refuse(f"cannot be read: {error.strerror}", path, "run the build again") from None
     if sha256(data) != digest:
-        raise _refuse(
-            "is not what the build wrote", path, "copy an edited file by hand, or build again with --force"
-        )
+        raise _refuse("is not what the build wrote", path, "copy an edited file by hand, or build again with --force")
     return data
 
 
@@ -88,7 +84,7 @@ def _manifest(path: Path, chosen: Sequence[ManifestLine]) -> bytes:
             for file in line.files
         ]
         kept[line.id] = line.model_copy(update={"files": files})
-    plain = (line.model_dump(mode="json", by_alias=True, exclude_defaults=True) for line in kept.values())
+    plain = (line.model_dump(mode="json", by_alias=True, exclude_unset=True) for line in kept.values())
     return b"".join(canonical_json(line) + b"\n" for line in plain)
 
 

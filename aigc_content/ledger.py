@@ -9,6 +9,7 @@ killed in between, the next one knows which files are the host's, even if the re
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -24,12 +25,12 @@ from aigc_content.canonical import sha256_file
 from aigc_content.errors import AigcError, OutputError
 from aigc_content.manifest import NAME as MANIFEST
 from aigc_content.manifest import read_manifest
-from aigc_content.store import FOLDER, seal, unseal, write_whole
+from aigc_content.store import FOLDER, TEMPORARY, seal, unseal, write_whole
 
 GALLERY = "gallery"
 REPORTS = (MANIFEST, f"{GALLERY}.html")
 
-_STATE, _JOURNAL, _LOCK, _TEMPORARY = "state", "journal", "lock", "tmp"
+_STATE, _JOURNAL, _LOCK = "state", "journal", "lock"
 _RACY_NS = 50_000_000  # a file changed this shortly before it was looked at may change again at the same time stamp
 
 NOT_A_FILE = "not a file"
@@ -58,7 +59,13 @@ class Lock:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         except OSError as error:
             raise cannot_write(self._path.parent.parent, error) from None
-        if not _take(self._file):
+        try:
+            taken = _take(self._file)
+        except OSError as error:
+            os.close(self._file)
+            self._file = None
+            raise cannot_write(self._path.parent.parent, error) from None
+        if not taken:
             holder = _holder(self._file)
             os.close(self._file)
             self._file = None
@@ -69,10 +76,11 @@ class Lock:
                 allowed="one build at a time",
                 remedy="wait for it, or build into another folder with --out",
             )
-        os.ftruncate(self._file, 0)
         started = time.strftime("%Y-%m-%d %H:%M:%S %z")
         note = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
-        os.pwrite(self._file, json.dumps(note).encode(), 0)
+        os.ftruncate(self._file, 0)
+        os.lseek(self._file, 0, os.SEEK_SET)
+        os.write(self._file, json.dumps(note).encode())
         return self
 
     def __exit__(
@@ -123,6 +131,7 @@ class Ledger:
 
     def __init__(self, out: Path) -> None:
         self.out = out
+        self._prefix = os.path.join(out, "")
         self.root = out / FOLDER
         self.state = _read_state(self.root / _STATE)
         self._known: dict[str, set[str]] = {}
@@ -150,7 +159,7 @@ class Ledger:
     def current(self, path: str) -> str | None:
         """The sha256 of what stands at a path: None for nothing, `NOT_A_FILE` for what is no regular file."""
         try:
-            info = os.lstat(self.out / path)
+            info = os.lstat(f"{self._prefix}{path}")
         except (FileNotFoundError, NotADirectoryError):
             return None
         if not stat.S_ISREG(info.st_mode):
@@ -167,7 +176,7 @@ class Ledger:
 
     def entry(self, path: str, digest: str) -> Entry:
         """What the state remembers of a file that was just written or found unchanged."""
-        info = os.lstat(self.out / path)
+        info = os.lstat(f"{self._prefix}{path}")
         racy = time.time_ns() - info.st_mtime_ns < _RACY_NS
         return Entry(digest, info.st_size, 0 if racy else info.st_mtime_ns)
 
@@ -175,7 +184,7 @@ class Ledger:
         """Whether every file of the last build stands there as that build left it, by size and time."""
         for path, entry in self.state.files.items():
             try:
-                info = os.lstat(self.out / path)
+                info = os.lstat(f"{self._prefix}{path}")
             except OSError:
                 return False
             if not stat.S_ISREG(info.st_mode) or info.st_size != entry.size:
@@ -192,7 +201,7 @@ class Ledger:
         """
         self._journal.extend(files)
         data = seal({"files": [list(item) for item in self._journal]})
-        write_whole(self.root / _JOURNAL, data, self.root / _TEMPORARY, durable=True)
+        write_whole(self.root / _JOURNAL, data, self.root / TEMPORARY, durable=True)
         for path, digest in self._journal:
             self._known.setdefault(path, set()).add(digest)
 
@@ -207,7 +216,7 @@ class Ledger:
         data = seal(body)
         path = self.root / _STATE
         if not path.exists() or path.read_bytes() != data:
-            write_whole(path, data, self.root / _TEMPORARY, durable=True)
+            write_whole(path, data, self.root / TEMPORARY, durable=True)
         (self.root / _JOURNAL).unlink(missing_ok=True)
         self._journal.clear()
         self.state = state
@@ -266,14 +275,19 @@ def _read_state(path: Path) -> State:
 
 def _holder(file: int) -> str:
     try:
-        note = json.loads(os.pread(file, 4096, 0))
+        os.lseek(file, 0, os.SEEK_SET)
+        note = json.loads(os.read(file, 4096))
         return f": process {note['pid']} on {note['host']}, since {note['started']}"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 
 def _take(file: int) -> bool:
-    """Lock a file without waiting; the lock ends with the process, however that ends."""
+    """Lock a file without waiting; the lock ends with the process, however that ends.
+
+    Raises:
+        OSError: the file system knows no locks.
+    """
     try:
         if os.name == "nt":
             import msvcrt
@@ -284,6 +298,8 @@ def _take(file: int) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            return False
+        raise
     return True

@@ -87,9 +87,7 @@ def inspect(folder: Path) -> Model:
     """
     for name in (WEIGHTS, CONFIG, CARD):
         if not (folder / name).is_file():
-            raise ModelError(
-                "M001", f"{name} is missing", where=str(folder), remedy="fetch or train the model again"
-            )
+            raise ModelError("M001", f"{name} is missing", where=str(folder), remedy="fetch or train the model again")
     check_safetensors(folder / WEIGHTS)
     read_config(folder)
     card = _front_matter(folder / CARD)

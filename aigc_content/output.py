@@ -64,7 +64,7 @@ def compare(ledger: Ledger, wanted: Mapping[str, Wanted], *, force: bool = False
             where a folder or file must be.
     """
     _check_names(wanted)
-    _check_folders(ledger.out, wanted)
+    check_folders(ledger.out, wanted)
     changes = Changes()
     for path, file in wanted.items():
         current = ledger.current(path)
@@ -76,11 +76,12 @@ def compare(ledger: Ledger, wanted: Mapping[str, Wanted], *, force: bool = False
             changes.written.append(path)
         else:
             changes.kept.append(path)
+    root = ledger.out.resolve()
     for path in sorted(set(ledger.paths) - wanted.keys()):
         current = ledger.current(path)
         if current is None:
             continue
-        if not ledger.owns(path, current):
+        if not ledger.owns(path, current) or not (root / path).parent.resolve().is_relative_to(root):
             changes.released.append(path)
         elif path in REPORTS or path.startswith(f"{GALLERY}/"):
             changes.pruned.append(path)  # a page of a gallery that has become shorter
@@ -148,8 +149,12 @@ def _check_names(wanted: Mapping[str, Wanted]) -> None:
             raise OutputError("O003", f"{path!r} would stand among the host's own files", where=path)
 
 
-def _check_folders(out: Path, wanted: Iterable[str]) -> None:
-    """Refuse folders on the way to a file that are links out of ``out``, or no folders."""
+def check_folders(out: Path, wanted: Iterable[str] = ()) -> None:
+    """Look at the host's folder and at those on the way to the wanted files.
+
+    Raises:
+        OutputError: O004 one is a link that leads out of ``out``, O005 one is no folder.
+    """
     root = out.resolve()
     for folder in sorted({FOLDER, *_folders(wanted)}):
         place = out / folder

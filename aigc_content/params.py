@@ -81,7 +81,7 @@ def _repeats(error: AigcError, model: type[BaseModel], item: JobRecipe, without:
         model.model_validate(rest, context={"inputs": inputs})
     except AigcError as again:
         return (again.code, again.found) == (error.code, error.found)
-    except ValidationError:
+    except Exception:
         return False
     return False
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from aigc_content import models, rng
 from aigc_content.canonical import digest
-from aigc_content.errors import AigcError
+from aigc_content.errors import AigcError, InternalError
 from aigc_content.generator import Generator, Params
 from aigc_content.hookspecs import ExporterSpec, GeneratorSpec
 from aigc_content.inputs import Inputs
@@ -131,6 +131,7 @@ def validate_params(target: type[Generator[Any, Any]], item: JobRecipe, inputs: 
     Raises:
         ParamsError: G001 to G004.
         AigcError: raised by a validator, its place added.
+        InternalError: X007, a validator raised something else.
     """
     plain = dict(item.params)
     try:
@@ -141,6 +142,8 @@ def validate_params(target: type[Generator[Any, Any]], item: JobRecipe, inputs: 
         guilty = culprit(error, target.params_type, item, inputs)
         written = item.params[str(guilty[0])] if guilty else None
         raise _placed(error, item.places.where("params", *guilty), written) from None
+    except Exception as error:
+        raise _fault(error, item) from error
 
 
 def _job(item: JobRecipe, recipe: Recipe, registry: Registry, found: dict[ModelRef | Path, Model]) -> Job:
@@ -201,6 +204,16 @@ def _model(ref: ModelRef | Path, found: dict[ModelRef | Path, Model]) -> Model:
     if ref not in found:
         found[ref] = models.resolve(ref) if isinstance(ref, ModelRef) else models.inspect(ref)
     return found[ref]
+
+
+def _fault(error: Exception, item: JobRecipe) -> InternalError:
+    text = " ".join(str(error).split())[:200]
+    return InternalError(
+        "X007",
+        f"generator {item.generator!r} raised {type(error).__name__} while it checked its params: {text}",
+        where=item.places.where("params"),
+        remedy="tell the plugin's author; `aigc plugins check NAME` shows more",
+    )
 
 
 def _placed(error: AigcError, place: str, written: Any = None) -> AigcError:

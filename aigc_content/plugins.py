@@ -163,9 +163,7 @@ class Registry:
             found = f"generator {generator!r} has no exporter {name!r}"
             if elsewhere:
                 found += f"; that one is for {', '.join(elsewhere)}"
-            raise PluginError(
-                "P002", found, allowed=", ".join(sorted(own)) or "none", remedy=did_you_mean(name, own)
-            )
+            raise PluginError("P002", found, allowed=", ".join(sorted(own)) or "none", remedy=did_you_mean(name, own))
         return own[name][0]
 
     def dataset(self, name: str) -> Callable[[Path, Path], None]:

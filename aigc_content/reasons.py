@@ -114,6 +114,8 @@ def _differences(prefix: str, old: Mapping[str, Any], now: Mapping[str, Any]) ->
     for name in sorted(old.keys() | now.keys()):
         path = f"{prefix}{name}"
         before, after = old.get(name), now.get(name)
+        if _is_input(before) and _is_input(after):
+            continue  # told with its name
         if isinstance(before, dict) and isinstance(after, dict):
             yield from _differences(f"{path}.", before, after)
         elif name not in now:
@@ -122,6 +124,11 @@ def _differences(prefix: str, old: Mapping[str, Any], now: Mapping[str, Any]) ->
             yield f"{path} default -> {_short(after)}" if prefix else f"{path} is new"
         elif canonical_json(before) != canonical_json(after):
             yield f"{path} {_short(before)} -> {_short(after)}"
+
+
+def _is_input(value: Any) -> bool:
+    """Whether it stands for an input file in the key."""
+    return isinstance(value, dict) and value.keys() == {"sha256"}
 
 
 def _short(value: Any) -> str:

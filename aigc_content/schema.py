@@ -17,16 +17,21 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 
-from aigc_content import recipe
+from aigc_content import manifest, recipe
 from aigc_content.errors import SchemaError, did_you_mean
+from aigc_content.manifest import ManifestLine
 from aigc_content.plugins import Registry
+from aigc_content.report import BuildReport, VerifyReport
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RECIPE = "recipe-1"
 MANIFEST = "manifest-1"
+BUILD = "build-1"
+VERIFY = "verify-1"
 MAX_BYTES = 64 << 20
-MANIFEST_FILE = "manifest.jsonl"
+MANIFEST_FILE = manifest.NAME
 
+_HOSTS: Mapping[str, type[BaseModel]] = {MANIFEST: ManifestLine, BUILD: BuildReport, VERIFY: VerifyReport}
 _NAME = re.compile(r"([a-z0-9_-]+/)?[a-z0-9_-]+-[0-9]+\Z")
 _PROBLEMS = 20
 
@@ -44,7 +49,7 @@ def schema_names(registry: Registry) -> list[str]:
     Raises:
         PluginError: a plugin is broken.
     """
-    names = [RECIPE, MANIFEST]
+    names = [RECIPE, *_HOSTS]
     for generator in sorted(registry.generators):
         names.append(f"{generator}/params-1")
         asset = registry.generator(generator).asset_schema
@@ -62,10 +67,8 @@ def schema_for(name: str, registry: Registry) -> dict[str, Any]:
     """
     if name == RECIPE:
         return _finished(name, recipe_schema())
-    if name == MANIFEST:
-        from aigc_content.manifest import ManifestLine
-
-        return _finished(name, model_schema(ManifestLine))
+    if name in _HOSTS:
+        return _finished(name, model_schema(_HOSTS[name]))
     owner = name.partition("/")[0]
     owners = [owner] if owner in registry.generators else sorted(registry.generators)
     for generator in owners:
@@ -143,9 +146,7 @@ def validate_file(path: Path, registry: Registry, schema: str | None = None) -> 
     validator = Draft202012Validator(schema_for(schema, registry))
     problems: list[SchemaError] = []
     for line, document in documents:
-        for error in sorted(
-            validator.iter_errors(document), key=lambda error: list(map(str, error.absolute_path))
-        ):
+        for error in sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.absolute_path))):
             where = f"{path}:{line}" if line else str(path)
             message = error.message if len(error.message) <= 200 else error.message[:197] + "..."
             problems.append(SchemaError("S001", f"{error.json_path}: {message}", where=where, allowed=schema))
@@ -283,11 +284,11 @@ def _from_manifest(path: Path) -> str | None:
     """The schema that the manifest of the surrounding build names for a file."""
     resolved = path.resolve()
     for folder in list(resolved.parents)[:3]:
-        manifest = folder / MANIFEST_FILE
-        if not manifest.is_file():
+        listing = folder / MANIFEST_FILE
+        if not listing.is_file():
             continue
         name = resolved.relative_to(folder).as_posix()
-        with manifest.open(encoding="utf-8") as lines:
+        with listing.open(encoding="utf-8") as lines:
             for line in lines:
                 if json.dumps(name) not in line:
                     continue

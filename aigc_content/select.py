@@ -84,6 +84,7 @@ class Selection:
         self._made: dict[int, deque[Candidate]] = {}
         self._taken: dict[str, str] = {}  # fingerprint -> id
         self._index = 1
+        self._slot = job.slot(1)
         self._tally = _Tally()
         self._asked = False
 
@@ -107,7 +108,7 @@ class Selection:
         """
         if self.finished:
             return None
-        slot = self.job.slot(self._index)
+        slot = self._slot
         made = self._made.get(self._index)
         tally = self._tally
         while tally.attempt <= self.job.max_attempts:
@@ -145,6 +146,7 @@ class Selection:
     def _next(self) -> None:
         self._made.pop(self._index, None)
         self._index += 1
+        self._slot = self.job.slot(self._index)
         self._tally = _Tally()
         self._asked = False
 

@@ -29,7 +29,8 @@ from aigc_content.canonical import canonical_json, sha256
 from aigc_content.errors import StoreError
 
 FOLDER = ".aigc"
-_RECORDS, _BLOBS, _TEMPORARY = "store", "blobs", "tmp"
+TEMPORARY = "tmp"
+_RECORDS, _BLOBS = "store", "blobs"
 _DIGITS = 64  # of a hex sha256
 _counter = itertools.count()
 
@@ -92,7 +93,7 @@ class Store:
         self.root = root
         self._records = os.path.join(root, _RECORDS)
         self._blobs = os.path.join(root, _BLOBS)
-        self._temporary = os.path.join(root, _TEMPORARY)
+        self._temporary = os.path.join(root, TEMPORARY)
 
     def candidate(self, key: str, attempt: int) -> Candidate | None:
         """The stored candidate, or None when there is none or it is damaged."""
@@ -155,7 +156,7 @@ class Store:
         Args:
             keep_blobs: also remove all blobs but these.
         """
-        for path in _files(self.root / _TEMPORARY):
+        for path in _files(self.root / TEMPORARY):
             path.unlink(missing_ok=True)
         if keep_blobs is None:
             return

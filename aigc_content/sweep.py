@@ -20,9 +20,7 @@ _PARAM = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 
 
 class _Fail(Protocol):
-    def __call__(
-        self, code: str, found: str, mark: Mark, *, allowed: str = "", remedy: str = ""
-    ) -> RecipeError: ...
+    def __call__(self, code: str, found: str, mark: Mark, *, allowed: str = "", remedy: str = "") -> RecipeError: ...
 
 
 @dataclass(frozen=True)

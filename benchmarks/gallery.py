@@ -8,6 +8,7 @@ browser. Printed are milliseconds as the page itself measures them (`performance
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -31,10 +32,22 @@ ACTIONS = {
 }
 
 
-def first_thumbnails(page: Page, gallery: Path) -> float:
-    """Milliseconds from the start of navigation until the pictures in sight are loaded."""
+def first_thumbnails(page: Page, gallery: Path) -> tuple[float, float]:
+    """Opens the page.
+
+    Returns:
+        milliseconds from the start of navigation until the pictures in sight are loaded, and how many of them the
+        page's main thread computed; the rest is other processes, the disk, and waiting for a processor.
+    """
+    page.call("Performance.enable", timeDomain="threadTicks")
+    before = _computed(page)
     page.open(gallery)
-    return float(page.js("performance.getEntriesByName('thumbnails')[0].startTime"))
+    return float(page.js("performance.getEntriesByName('thumbnails')[0].startTime")), _computed(page) - before
+
+
+def _computed(page: Page) -> float:
+    metrics = {metric["name"]: metric["value"] for metric in page.call("Performance.getMetrics")["metrics"]}
+    return 1000 * float(metrics["TaskDuration"])
 
 
 def measure_actions(page: Page) -> dict[str, float]:
@@ -71,14 +84,17 @@ def main() -> None:
         )
         print(f"index {made['gallery/data-index.js'] / 1e6:.2f} MB, page and scripts without data ", end="")
         print(f"{sum(size for name, size in made.items() if '/data-' not in name) / 1e3:.0f} kB")
-        times = []
+        print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+        runs = []
         for _ in range(asked.runs):
             with chromium() as page:
-                times.append(first_thumbnails(page, out / "gallery.html"))
+                runs.append(first_thumbnails(page, out / "gallery.html"))
+        times = [took for took, _ in runs]
         print(f"navigation to first thumbnails, fresh browser: median {statistics.median(times):.0f} ms ", end="")
-        print(f"({min(times):.0f} to {max(times):.0f} ms, {asked.runs} runs)")
+        print(f"({min(times):.0f} to {max(times):.0f} ms, {asked.runs} runs), ", end="")
+        print(f"of these {statistics.median(busy for _, busy in runs):.0f} ms computing")
         with chromium() as page:
-            again = [first_thumbnails(page, out / "gallery.html") for _ in range(asked.runs)]
+            again = [first_thumbnails(page, out / "gallery.html")[0] for _ in range(asked.runs)]
             print(f"opened again in a warm browser: median {statistics.median(again):.0f} ms")
             for name, took in measure_actions(page).items():
                 print(f"{name}: {took:.0f} ms")

@@ -6,8 +6,9 @@ void is 0. The start counts as an exit and a locked door as a door, because the 
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,10 @@ WINDOW = 8
 LEAST_COMPARED = 0.5
 """Share of a level's cells (void left out) that a placement of a training map must be compared on."""
 
-_BLOCK = 1024
-
 Grid = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,60 +144,72 @@ def nearest(levels: Sequence[Grid], maps: Sequence[Grid], *, itself: bool = Fals
 def _match(images: Grid, owners: Ints, maps: Sequence[Grid], far: Floats, which: Ints, *, itself: bool) -> None:
     """Improve ``far`` and ``which``, in place, by every placement of every map under images of one shape."""
     height, width = images.shape[1:]
-    tiles, drawn = _one_hot(images)
-    needed = np.maximum(np.ceil(drawn.sum(axis=1, dtype=np.int64) * LEAST_COMPARED), 1)
-    block: list[Grid] = []
-    sources: list[int] = []
-
-    def compare() -> None:
-        crop_tiles, crop_drawn = _one_hot(np.stack(block))
-        same = _products(tiles, crop_tiles)
-        compared = _products(drawn, crop_drawn)
-        source = np.array(sources)
-        share = np.where(compared >= needed[:, None], (compared - same) / np.maximum(compared, 1), 2.0)
-        if itself:
-            share[owners[:, None] == source] = 2.0
-        best = share.argmin(axis=1)
-        for image, place in enumerate(best):
-            if share[image, place] < far[owners[image]]:
-                far[owners[image]] = share[image, place]
-                which[owners[image]] = source[place]
-        block.clear()
-        sources.clear()
-
+    planes, drawn = _bit_planes(images)
+    needed = np.maximum(np.ceil((images != VOID).sum(axis=(1, 2)) * LEAST_COMPARED), 1).astype(np.int64)
     for index, item in enumerate(maps):
-        for crop in placements(item, height, width):
-            block.append(crop)
-            sources.append(index)
-            if len(block) == _BLOCK:
-                compare()
-    if block:
-        compare()
+        crop_planes, crop_drawn = _bit_planes(placements(item, height, width))
+        chosen = owners != index if itself else np.ones(len(images), np.bool_)
+        shares = _least_shares()(planes[chosen], drawn[chosen], needed[chosen], crop_planes, crop_drawn)
+        for owner, share in zip(owners[chosen], shares, strict=True):
+            if share < far[owner]:
+                far[owner], which[owner] = share, index
 
 
-def placements(grid: Grid, height: int, width: int) -> list[Grid]:
-    """A grid brought to a size in every way: cropped along an axis where it is longer, void around it where shorter."""
+def placements(grid: Grid, height: int, width: int) -> Grid:
+    """A grid brought to a size in every way: cropped along an axis where it is longer, framed by void where not.
+
+    Returns:
+        Shape (placements, height, width).
+    """
     down, across = max(0, height - grid.shape[0]), max(0, width - grid.shape[1])
     if down or across:
         grid = np.pad(grid, ((down, down), (across, across)), constant_values=VOID)
     views = np.lib.stride_tricks.sliding_window_view(grid, (height, width))
-    return list(views.reshape(-1, height, width))
+    return np.ascontiguousarray(views).reshape(-1, height, width)
 
 
-def _one_hot(grids: Grid) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-    """(N, H, W) codes to (N, H*W*tiles) without void, and (N, H*W) that tells what is not void."""
-    table = np.eye(len(TILES), dtype=np.int8)[:, 1:]
+def _bit_planes(grids: Grid) -> tuple[Words, Words]:
+    """Codes below 16, (N, H, W), to bits: (N, words, 4) for the codes and (N, words) for what is not void."""
     flat = grids.reshape(len(grids), -1)
-    return table[flat].reshape(len(grids), -1), (flat != VOID).astype(np.int8)
+    flat = np.pad(flat, ((0, 0), (0, -flat.shape[1] % 64)))
+    bits = [np.packbits(flat >> bit & 1, axis=1).view(np.uint64) for bit in range(4)]
+    return np.stack(bits, axis=2), np.packbits(flat != VOID, axis=1).view(np.uint64)
 
 
-def _products(a: npt.NDArray[np.int8], b: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
-    """``a @ b.T`` of zeros and ones, exactly: (M, K) and (N, K) to (M, N)."""
-    import torch
+@functools.cache
+def _least_shares() -> Callable[[Words, Words, Ints, Words, Words], Floats]:
+    """Compiled: for each image, the least share of differing cells over all crops that compare enough; else 2."""
+    from numba import njit, prange
 
-    sums = torch._int_mm(torch.from_numpy(a), torch.from_numpy(b).T.contiguous())
-    result: npt.NDArray[np.int32] = sums.numpy()
-    return result
+    @njit("int64(uint64)", inline="always")
+    def ones(x):  # type: ignore[no-untyped-def]
+        x -= (x >> np.uint64(1)) & np.uint64(0x5555555555555555)
+        x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
+        x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+        return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+    @njit(parallel=True)
+    def scan(planes, drawn, needed, crop_planes, crop_drawn):  # type: ignore[no-untyped-def]
+        result = np.full(len(planes), 2.0)
+        for i in prange(len(planes)):
+            best, best_of = 2, 1
+            for j in range(len(crop_planes)):
+                differ = compared = 0
+                for k in range(planes.shape[1]):
+                    both = drawn[i, k] & crop_drawn[j, k]
+                    off = planes[i, k, 0] ^ crop_planes[j, k, 0]
+                    off |= planes[i, k, 1] ^ crop_planes[j, k, 1]
+                    off |= planes[i, k, 2] ^ crop_planes[j, k, 2]
+                    off |= planes[i, k, 3] ^ crop_planes[j, k, 3]
+                    differ += ones(off & both)
+                    compared += ones(both)
+                if compared >= needed[i] and differ * best_of < best * compared:
+                    best, best_of = differ, compared
+            result[i] = best / best_of
+        return result
+
+    compiled: Callable[[Words, Words, Ints, Words, Words], Floats] = scan
+    return compiled
 
 
 def pairwise(grids: Sequence[Grid]) -> float:
@@ -208,31 +220,46 @@ def pairwise(grids: Sequence[Grid]) -> float:
     return 1 - same_pairs / (len(grids) * (len(grids) - 1) * stack.shape[1])
 
 
-def copied_windows(levels: Sequence[Grid], maps: Sequence[Grid], side: int = WINDOW) -> float:
-    """Share of the levels' windows that some map holds too, in any symmetry, cell for cell.
+def known_windows(maps: Sequence[Grid], side: int = WINDOW) -> Words:
+    """Hashes of every window of the maps, in every symmetry, ascending."""
+    return np.unique(np.concatenate([_hashes(image, side).ravel() for item in maps for image in symmetries(item)]))
 
-    Only windows count that hold no void and of which at most three quarters are one tile: large empty floors and
-    corners alone are in every map.
+
+def copied_share(levels: Sequence[Grid], known: Words, side: int = WINDOW) -> float:
+    """Share of the levels' windows that are among the known ones, cell for cell.
+
+    Only windows count that hold no void and of which at most three quarters are one tile: bare floors and single
+    walls are in every map.
     """
-    known = np.unique(np.concatenate([_hashes(image, side)[0] for item in maps for image in symmetries(item)]))
     hits = total = 0
     for level in levels:
-        hashes, counted = _hashes(level, side)
-        hits += int((np.isin(hashes, known) & counted).sum())
-        total += int(counted.sum())
+        most = np.max([_sums(level == tile, side) for tile in range(1, len(TILES))], axis=0)
+        counted = (_sums(level == VOID, side) == 0) & (most * 4 <= side * side * 3)
+        hashes = _hashes(level, side)[counted]
+        at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+        hits += int((known[at] == hashes).sum())
+        total += len(hashes)
     return hits / total if total else 0.0
 
 
-def _hashes(grid: Grid, side: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
-    """A 64-bit hash of every window, and whether it counts."""
-    if min(grid.shape) < side:
-        return np.zeros(0, np.uint64), np.zeros(0, np.bool_)
-    views: npt.NDArray[Any] = np.lib.stride_tricks.sliding_window_view(grid, (side, side)).reshape(-1, side * side)
-    factors = np.random.default_rng(1).integers(1, 1 << 63, side * side, dtype=np.uint64) | np.uint64(1)
-    hashes = ((views.astype(np.uint64) + np.uint64(1)) * factors).sum(axis=1, dtype=np.uint64)
-    most = np.max([(views == tile).sum(axis=1) for tile in range(1, len(TILES))], axis=0)
-    counted = (views != VOID).all(axis=1) & (most * 4 <= side * side * 3)
-    return hashes, counted
+def _sums(values: npt.NDArray[Any], side: int, down: int = 1, across: int = 1) -> Words:
+    """Over every window: the sum of values times ``down ** row * across ** column``, modulo 2**64."""
+    height, width = (max(0, length - side + 1) for length in values.shape)
+    wide = values.astype(np.uint64)
+    modulus = 1 << 64
+    rows = np.zeros((values.shape[0], width), dtype=np.uint64)
+    for x in range(side):
+        rows += wide[:, x : x + width] * np.uint64(pow(across, x, modulus))
+    total = np.zeros((height, width), dtype=np.uint64)
+    for y in range(side):
+        total += rows[y : y + height] * np.uint64(pow(down, y, modulus))
+    return total
+
+
+def _hashes(grid: Grid, side: int) -> Words:
+    """A 64-bit hash of every window."""
+    tokens = np.random.default_rng(1).integers(1, 1 << 63, len(TILES), dtype=np.uint64)
+    return _sums(tokens[grid], side, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 
 
 def spread(values: Floats) -> str:

@@ -44,6 +44,7 @@ class Run:
         train, held: the data.
         seed, workers, draws, halvings, matched: as on the command line.
         picture: where to draw the expressive range.
+        model: a model folder in place of the shipped one.
     """
 
     recipe: Path
@@ -60,14 +61,15 @@ class Run:
     halvings: int
     matched: int
     picture: Path
+    model: Path | None
 
 
-def speed(count: int, seed: int, workers: int, work: Path) -> str:
+def speed(count: int, seed: int, workers: int, work: Path, model: Path | None) -> str:
     """Build the small recipe twice (the first warms caches up) and the whole one once; the build stays."""
-    small = recipes.write(recipes.asked(SMALL * len(recipes.JOBS), seed), work / "small.yaml")
+    small = recipes.write(recipes.asked(SMALL * len(recipes.JOBS), seed, model), work / "small.yaml")
     building.build(small, work / "warm", workers)
     few = building.build(small, work / "small", workers)
-    whole = recipes.write(recipes.asked(count, seed), work / "levels.yaml")
+    whole = recipes.write(recipes.asked(count, seed, model), work / "levels.yaml")
     many = building.build(whole, work / "levels", workers)
     more = count - SMALL * len(recipes.JOBS)
     rows = [
@@ -153,14 +155,16 @@ def copies(run: Run) -> str:
     ours, real = lm.nearest(run.grids, train), lm.nearest(like, train)
     own = lm.nearest(run.grids, run.grids, itself=True)
     closest = int(ours.far.argmin())
+    known = lm.known_windows(train)
+    copied, usual = (f"{lm.copied_share(grids, known):.2%}".replace("%", " %") for grids in (run.grids, like))
     rows = [
         ("duplicates, symmetries counted", f"{lm.duplicates(run.grids)} of {len(run.grids)}"),
         ("nearest training map: median / 5th percentile / least", lm.spread(ours.far)),
         (f"the same of {len(like)} held-out maps of {LIKE_CELLS[0]} to {LIKE_CELLS[1]} cells", lm.spread(real.far)),
         ("nearest other level: median / 5th percentile / least", lm.spread(own.far)),
         ("mean difference of two levels, all cells", f"{lm.pairwise(run.grids):.1%}".replace("%", " %")),
-        ("8x8 windows that a training map holds", f"{lm.copied_windows(run.grids, train):.2%}".replace("%", " %")),
-        ("the same of those held-out maps", f"{lm.copied_windows(like, train):.2%}".replace("%", " %")),
+        ("8x8 windows that a training map holds", copied),
+        ("the same of those held-out maps", usual),
     ]
     names = [slot.stem.name for slot in run.slots if slot.stem is not None]
     near = run.train[int(ours.which[closest])].name
@@ -216,7 +220,7 @@ def _matched(shapes: Sequence[tuple[int, ...]], run: Run) -> list[list[Grid]]:
     sizes = [(height, width) for height, width in shapes]
     sets = []
     for number in range(run.matched):
-        recipe = recipes.write(recipes.sized(sizes, run.seed + number), run.work / f"sized-{number}.yaml")
+        recipe = recipes.write(recipes.sized(sizes, run.seed + number, run.model), run.work / f"sized-{number}.yaml")
         building.build(recipe, run.work / f"sized-{number}", run.workers)
         made: dict[str, list[Grid]] = {}
         for slot in building.slots(recipe, run.work / f"sized-{number}"):
@@ -277,17 +281,19 @@ def main() -> None:
     parser.add_argument("--halvings", type=int, default=20, help="random halvings of the held-out maps")
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="what to measure beside speed")
     parser.add_argument("--keep", type=Path, help="new folder for the builds; without it they are removed")
+    parser.add_argument("--model", type=Path, help="a model folder in place of the shipped one")
     parser.add_argument("--picture", type=Path, default=Path("docs/images/expressive-range.png"))
     options = parser.parse_args()
     if options.count <= SMALL * len(recipes.JOBS):
         parser.error(f"--count must be above {SMALL * len(recipes.JOBS)}, the small build that start-up is told from")
     train, held = (lm.load_maps(options.data, split) for split in ("train", "held-out"))
     data = f"{len(train)} training and {len(held)} held-out maps"
-    print(heading("Levels", seed=options.seed, levels=options.count, data=data))
+    model = str(options.model or "the shipped one")
+    print(heading("Levels", seed=options.seed, levels=options.count, data=data, model=model))
     with tempfile.TemporaryDirectory(prefix="aigc-levels-") as temporary:
         work = options.keep or Path(temporary) / "work"
         work.mkdir(parents=True)
-        print(speed(options.count, options.seed, options.workers, work), flush=True)
+        print(speed(options.count, options.seed, options.workers, work, options.model), flush=True)
         slots = list(building.slots(work / "levels.yaml", work / "levels"))
         texts = [slot.stem.with_suffix(".txt").read_text("utf-8") for slot in slots if slot.stem is not None]
         run = Run(
@@ -305,6 +311,7 @@ def main() -> None:
             halvings=options.halvings,
             matched=options.matched,
             picture=options.picture,
+            model=options.model,
         )
         parts: dict[str, Callable[[Run], str]] = {
             "validity": validity,

@@ -32,21 +32,22 @@ JOBS: Mapping[str, Params] = {
 """Params by job: a sweep of difficulty, and ranges of every kind that a recipe can ask."""
 
 
-def asked(count: int, seed: int) -> dict[str, Any]:
-    """``count`` levels of 32 x 24, spread over `JOBS`."""
+def asked(count: int, seed: int, model: Path | None = None) -> dict[str, Any]:
+    """``count`` levels of 32 x 24, spread over `JOBS`; by a model folder of one's own, if one is named."""
     names = list(JOBS)
     jobs = []
     for place, name in enumerate(names):
         share = count * (place + 1) // len(names) - count * place // len(names)
         if share:
-            jobs.append(_job(name, share, {"width": WIDTH, "height": HEIGHT, **JOBS[name]}, EXPORTS))
+            params = {"width": WIDTH, "height": HEIGHT, **JOBS[name], **_by(model)}
+            jobs.append(_job(name, share, params, EXPORTS))
     return _recipe(seed, jobs)
 
 
-def sized(shapes: Sequence[tuple[int, int]], seed: int) -> dict[str, Any]:
+def sized(shapes: Sequence[tuple[int, int]], seed: int, model: Path | None = None) -> dict[str, Any]:
     """One level for each (height, width), told nothing but the size."""
     jobs = [
-        _job(size_name(height, width), number, {"width": width, "height": height}, ("text",))
+        _job(size_name(height, width), number, {"width": width, "height": height, **_by(model)}, ("text",))
         for (height, width), number in sorted(Counter(shapes).items())
     ]
     return _recipe(seed, jobs)
@@ -66,6 +67,10 @@ def write(recipe: Mapping[str, Any], path: Path) -> Path:
 
 def _job(name: str, count: int, params: Params, export: Sequence[str]) -> dict[str, Any]:
     return {"name": name, "generator": "levels", "count": count, "params": dict(params), "export": list(export)}
+
+
+def _by(model: Path | None) -> Params:
+    return {} if model is None else {"model": str(model.resolve())}
 
 
 def _recipe(seed: int, jobs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ ORDER = [
     "build",
     "verify",
     "keep",
+    "report",
     "schema",
     "testing",
     "cli",

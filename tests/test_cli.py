@@ -144,7 +144,7 @@ def test_every_subcommand_has_help(group: str, capsys: pytest.CaptureFixture[str
         (["biuld"], "U001", "did you mean 'build'?"),
         (["build"], "U002", "aigc build --help"),
         (["build", "a.yaml", "--foo"], "U002", "--foo"),
-        (["build", "a.yaml", "--workers", "many"], "U002", "many"),
+        (["build", "a.yaml", "--workers", "many"], "U002", "--workers"),
         (["build", "gone.yaml"], "R017", "gone.yaml"),
         (["explain", "R99"], "U003", "R99"),
         (["plugins", "check", "level"], "P001", "did you mean 'levels'?"),
@@ -186,12 +186,19 @@ def test_fault_ends_with_3_and_says_where_to_report(aigc: Run, faulty: Path, tmp
     words = ["generate", "faulty", "--param", "word=x", "--plugins-dir", str(faulty)]
     done = aigc(*words, cwd=tmp_path)
     assert done.returncode == 3
-    assert "X009: KeyError: 'missing'" in done.stderr
-    assert "report" in done.stderr
+    assert "--param: X007: generator 'faulty' raised KeyError while it checked its params: 'missing'" in done.stderr
+    assert "tell the plugin's author" in done.stderr
     assert "Traceback" not in done.stderr
     done = aigc(*words, "--debug", cwd=tmp_path)
     assert done.returncode == 3
     assert 'return {}["missing"]' in done.stderr
+
+
+def test_unexpected_fault_says_where_to_report(aigc: Run, faulty: Path, tmp_path: Path) -> None:
+    done = aigc("data", "import", "raw", "--from", tmp_path, "--out", tmp_path / "new", "--plugins-dir", faulty)
+    assert done.returncode == 3
+    assert "X009: FileNotFoundError" in done.stderr
+    assert "please report it" in done.stderr
 
 
 def test_command_of_a_plugin_is_mounted(aigc: Run, faulty: Path) -> None:

@@ -59,6 +59,11 @@ def test_json_is_one_object_and_nothing_else(folder: Path, capsys: pytest.Captur
     result = json.loads(printed.out)
     assert (result["status"], result["total"], result["made"], result["failed"]) == (0, 12, 12, {})
     assert result["reasons"][0]["what"] == "new"
+    (folder / "result.json").write_text(printed.out)
+    assert main(["validate", "result.json", "--schema", "build-1"]) == 0
+    assert main(["verify", "out/towns", "--json"]) == 0
+    (folder / "result.json").write_text(capsys.readouterr().out.partition("valid\n")[2])
+    assert main(["validate", "result.json", "--schema", "verify-1"]) == 0
 
 
 def test_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

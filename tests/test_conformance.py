@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -201,8 +204,6 @@ def test_unsound_extras_are_caught(method: str, value: Any) -> None:
     ("name", "fine"), [(".txt", True), ("../x.txt", False), ("/x.txt", False), ("a\\b", False), ("", False)]
 )
 def test_exporter_that_leaves_its_folder_is_caught(name: str, fine: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, __name__, type("module", (), {"exporter_under_test": None}))  # type: ignore[arg-type]
 
     def export(asset: Coin, params: CoinParams, id: str) -> Iterable[File]:
@@ -226,3 +227,14 @@ def test_example_params_given_by_the_caller_count(names_plugin: Path) -> None:
     wish: Mapping[str, Any] = {"start": "qqq"}
     checks = {check.name: check for check in check_generator("names", params=[wish], golden=[])}
     assert "none of 8 attempts passes" in checks["own assets pass, read back and without open()"].detail
+
+
+def test_example_plugin_passes_its_own_tests(names_plugin: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(names_plugin / "tests")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(names_plugin)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout

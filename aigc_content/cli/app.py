@@ -19,7 +19,7 @@ COMMANDS = {
     "build": "Make the assets of a recipe.",
     "generate": "Make assets without writing a recipe.",
     "verify": "Prove every asset of a build again, from what lies in its folder and nothing else.",
-    "validate": "Check files against their schemas.",
+    "validate": "Check files against their schemas; a recipe also against its generators.",
     "keep": "Take assets out of a build and make them source files.",
     "gallery": "Print where the page is that shows a build.",
     "schema": "List, show and write JSON Schemas.",
@@ -102,7 +102,7 @@ def root(
     plugins_dir: Annotated[
         Path | None, typer.Option(help="Folder with plugins as loose files; also AIGC_PLUGINS_DIR.")
     ] = None,
-    debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Generate game content in bulk: proven, reproducible, plugin-based.
 
@@ -119,8 +119,6 @@ def root(
 
         print(f"aigc {__version__}")
         raise typer.Exit(0)
-    if plugins_dir is not None:
-        os.environ["AIGC_PLUGINS_DIR"] = str(plugins_dir.resolve())
     if context.invoked_subcommand is None and not context.resilient_parsing:
         print(EXAMPLES, end="")
         raise typer.Exit(0)
@@ -129,6 +127,7 @@ def root(
 def run(args: list[str]) -> int:
     """Run the command line; print errors as messages; return the exit status."""
     args = hoist(args)
+    _use_plugins_dir(args)
     debug = "--debug" in args[: args.index("--")] if "--" in args else "--debug" in args
     try:
         status = get_command(app).main(args, prog_name="aigc", standalone_mode=False)
@@ -153,6 +152,18 @@ def hoist(args: list[str]) -> list[str]:
         else:
             rest.append(word)
     return front + rest
+
+
+def _use_plugins_dir(args: list[str]) -> None:
+    """Tell this process and its workers of ``--plugins-dir`` before Typer acts on an eager ``--help``."""
+    for place, word in enumerate(args):
+        if word.startswith("--plugins-dir="):
+            folder = word.partition("=")[2]
+        elif word == "--plugins-dir" and place + 1 < len(args):
+            folder = args[place + 1]
+        else:
+            continue
+        os.environ["AIGC_PLUGINS_DIR"] = str(Path(folder).absolute())
 
 
 def _ended(error: BaseException, debug: bool) -> int:

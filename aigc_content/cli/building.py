@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from aigc_content.build import BuildOptions, BuildResult, build
 from aigc_content.cli.output import note, print_json
@@ -22,40 +21,12 @@ def run_build(recipe: Recipe, options: BuildOptions, *, as_json: bool) -> int:
         note("interrupted; what was finished is kept, and running again goes on from there")
         raise
     if as_json:
-        print_json(as_data(result))
+        from aigc_content.report import build_report
+
+        print_json(build_report(result).model_dump(mode="json"))
     else:
         tell(result)
     return result.status
-
-
-def as_data(result: BuildResult) -> dict[str, Any]:
-    """The result of a build as ``--json`` prints it; the schema is ``build-1``."""
-    changes = result.changes
-    return {
-        "status": result.status,
-        "out": str(result.out),
-        "dry_run": result.dry_run,
-        "unchanged": result.unchanged,
-        "total": result.total,
-        "made": result.made,
-        "reused": result.reused,
-        "failed": dict(result.failed),
-        "files": {
-            "written": len(changes.written),
-            "unchanged": len(changes.unchanged),
-            "kept": changes.kept,
-            "orphaned": changes.orphaned,
-            "pruned": changes.pruned,
-            "released": changes.released,
-        },
-        "reasons": [
-            {"job": reason.job, "what": reason.what, "slots": reason.slots, "text": reason.text}
-            for reason in result.reasons
-        ],
-        "gallery": str(result.gallery),
-        "manifest": str(result.manifest),
-        "seconds": round(result.seconds, 3),
-    }
 
 
 def tell(result: BuildResult) -> None:

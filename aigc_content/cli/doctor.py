@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from aigc_content.plugins import Registry
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 PACKAGES = (
     "aigc-content",

@@ -56,6 +56,8 @@ def _line(progress: Progress) -> str:
     parts = [f"{done:,} of {progress.total:,}", f"{rate:.1f} a second"]
     if left is not None and done < progress.total:
         parts.append(f"{left:,.0f} s left")
+    if done == progress.total and progress.exported < progress.accepted:
+        parts.append(f"{progress.exported:,} exported")
     if progress.failed:
         parts.append(f"failed: {failures(progress.failed)}")
     return ", ".join(parts)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
@@ -17,7 +17,7 @@ def validate(
 ) -> int:
     """Check files against their schemas; a recipe also against its generators.
 
-    Exit status 1 when a file is not valid.
+    Exit status 1 when a file does not match its schema, 2 when a recipe is wrong or a file cannot be judged.
 
     \b
     Examples:
@@ -25,22 +25,27 @@ def validate(
       aigc validate out/caves/*.level.json
     """
     from aigc_content.cli.output import note
+    from aigc_content.errors import AigcError
     from aigc_content.plan import make_plan
     from aigc_content.plugins import discover
     from aigc_content.recipe import load_recipe
     from aigc_content.schema import RECIPE, validate_file
 
     registry = discover()
-    bad = 0
+    status = 0
     for path in files:
-        if path.suffix in {".yaml", ".yml"} and schema in {None, RECIPE}:
-            make_plan(load_recipe(path), registry)
-            problems = []
-        else:
-            problems = list(validate_file(path, registry, schema))
+        problems: list[AigcError] = []
+        try:
+            if path.suffix in {".yaml", ".yml"} and schema in {None, RECIPE}:
+                make_plan(load_recipe(path), registry)
+            else:
+                problems.extend(validate_file(path, registry, schema))
+                status = max(status, 1 if problems else 0)
+        except AigcError as error:
+            problems.append(error)
+            status = max(status, error.exit_status)
         for problem in problems:
             note(str(problem))
-        bad += bool(problems)
         if not problems:
             print(f"{path}: valid")
-    return 1 if bad else 0
+    return status

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
@@ -34,7 +33,9 @@ def verify(
 
     result = prove(folder, rebuild=rebuild, base=base, executor=executor, workers=workers)
     if as_json:
-        print_json({"status": result.status, **asdict(result)})
+        from aigc_content.report import verify_report
+
+        print_json(verify_report(result).model_dump(mode="json"))
         return result.status
     for problem in result.problems:
         note(f"{problem.where}: {problem.what}: {problem.text}")

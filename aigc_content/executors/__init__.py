@@ -119,10 +119,14 @@ def open_executor(name: str, workers: int | None, root: Path, jobs: Mapping[int,
 
 
 def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1
+    """How many processors this process may use, a container's share of them included."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        share = -(-int(quota) // int(period))
+    except (OSError, ValueError, ZeroDivisionError):  # no container, or no limit
+        return count
+    return max(1, min(count, share))
 
 
 def starved() -> InternalError:

@@ -23,6 +23,7 @@ from aigc_content.gallery.columns import Columns, Words
 CHUNK = 100
 _DIGEST = 12  # digits of an asset's digest that the page keeps: a mark is for these bytes, not for the name
 
+# in this order they make gallery.js: one subject a file, each using only what stands above it when it starts
 SCRIPTS = (
     "core.js",
     "columns.js",
@@ -118,14 +119,9 @@ def gallery_files(
         index.fail(failure)
     yield "gallery/data-index.js", _script("index", index.data())
 
-    assets = files("aigc_content.gallery") / "assets"
-    for name in ("gallery.css", *SCRIPTS):
-        yield f"gallery/{name}", (assets / name).read_bytes()
-    page = (assets / "gallery.html").read_text("utf-8")
-    tags = "\n".join(
-        f'<script defer src="gallery/{name}"></script>' for name in (*SCRIPTS[:1], "data-index.js", *SCRIPTS[1:])
-    )
-    page = page.replace("<!-- scripts -->", tags).replace("<!-- title -->", escape(_ascii_safe(title)))
+    yield "gallery/gallery.css", _asset("gallery.css").encode()
+    yield "gallery/gallery.js", "\n".join(map(_asset, SCRIPTS)).encode()
+    page = _asset("gallery.html").replace("<!-- title -->", escape(_encodable(title)))
     yield "gallery.html", page.encode("utf-8")
 
 
@@ -222,6 +218,11 @@ def _script(name: str, data: Any) -> bytes:
     return f"aigcGallery.load('{name}',JSON.parse('{text}'));\n".encode("ascii")
 
 
-def _ascii_safe(text: str) -> str:
+def _asset(name: str) -> str:
+    """One of our own files; line ends are those of the repository, whatever a checkout made of them."""
+    return (files("aigc_content.gallery") / "assets" / name).read_text("utf-8")
+
+
+def _encodable(text: str) -> str:
     """Text that can be encoded: lone surrogates (from a file name that is no UTF-8) become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -107,8 +107,9 @@ def conv_accumulate(residual: Int32, x: Int8, packed: Packed, size: int, dilatio
 def quantize(residual: Int32, multiplier: Float32, floor: int = -MAX_ACTIVATION) -> Int8:
     """The residual stream to activations: (..., C) times (C,), as `requantize` does; values below 2**24."""
     loops = _loops()
-    if loops is None or not _whole(residual) or residual.ndim == 0:
+    if loops is None or residual.dtype != np.int32 or residual.size == 0 or residual.ndim == 0:
         return plain.quantize(residual, multiplier, floor)
+    residual = np.require(residual, requirements=["C", "A"])
     channels = residual.shape[-1]
     out = np.empty(residual.shape, dtype=np.int8)
     scale = _scale(multiplier, channels, channels)
@@ -119,36 +120,42 @@ def quantize(residual: Int32, multiplier: Float32, floor: int = -MAX_ACTIVATION)
 def upsample_add(residual: Int32, coarse: Int32) -> None:
     """Add a picture of half the size to each 2x2 block, in place: (B, H, W, C) and (B, H/2, W/2, C)."""
     loops = _loops()
-    if loops is None or not (_whole(residual) and _whole(coarse)):
+    if loops is None or not _whole(residual):
         plain.upsample_add(residual, coarse)
         return
     batch, height, width, channels = residual.shape
-    if height % 2 or width % 2 or coarse.shape != (batch, height // 2, width // 2, channels):
-        raise ValueError(f"a picture {coarse.shape} cannot be added to one of {residual.shape}")
-    loops.upsample_add(residual, coarse)
+    if (
+        height % 2
+        or width % 2
+        or coarse.dtype != np.int32
+        or coarse.shape != (batch, height // 2, width // 2, channels)
+    ):
+        raise ValueError(f"a picture {coarse.dtype} {coarse.shape} cannot be added to one of {residual.shape}")
+    loops.upsample_add(residual, np.require(coarse, requirements=["C", "A"]))
 
 
 def add_vector(residual: Int32, vector: Int32) -> None:
     """Add one vector a picture to all its cells, in place: (B, H, W, C) and (B, C)."""
     loops = _loops()
-    if loops is None or not (_whole(residual) and _whole(vector)):
+    if loops is None or not _whole(residual):
         plain.add_vector(residual, vector)
         return
     batch, height, width, channels = residual.shape
-    if vector.shape != (batch, channels):
-        raise ValueError(f"vectors {vector.shape} cannot be added to {residual.shape}")
+    if vector.dtype != np.int32 or vector.shape != (batch, channels):
+        raise ValueError(f"vectors {vector.dtype} {vector.shape} cannot be added to {residual.shape}")
+    vector = np.require(vector, requirements=["C", "A"])
     loops.add_vector(residual.reshape(batch, height * width, channels), vector)
 
 
 def _whole(values: Int32) -> bool:
-    return values.dtype == np.int32 and values.flags.c_contiguous and values.size > 0
+    return values.dtype == np.int32 and values.size > 0 and values.flags.carray
 
 
 def _scale(multiplier: Float32, n: int, length: int) -> Float32:
     if multiplier.dtype != np.float32 or multiplier.shape != (n,):
         raise ValueError(f"multipliers {multiplier.dtype} {multiplier.shape} for {n} channels")
     if n == length:
-        return np.ascontiguousarray(multiplier)
+        return np.require(multiplier, requirements=["C", "A"])
     return np.pad(multiplier, (0, length - n))
 
 
@@ -171,37 +178,38 @@ def _convolve(
     batch, height, width, channels = x.shape
     if out.shape != (batch, height, width, n):
         raise ValueError(f"{out.shape} does not fit a result of {(batch, height, width, n)}")
-    if not (out.size and terms):
-        out[...] = 0 if mode != SUMS else packed.bias
+    if not out.size:
         return
     x = np.ascontiguousarray(x)
     dilation = min(dilation, max(height, width))
     length = -(-n // TILE) * TILE
-    bias = _form(packed, "bias", 0, loops)
-    scale = bias.view(np.float32) if multiplier is None else _scale(multiplier, n, length)
-    shared = (out.ctypes.data, bias.ctypes.data, scale.ctypes.data)
+    bias, _ = _form(packed, "bias", 0, loops)
+    scale = _scale(multiplier, n, length) if multiplier is not None else np.empty(0, dtype=np.float32)
+    address = loops.address
+    goal = (address(out), bias, address(scale), n, mode, floor)
     pixels, octets = loops.isa.pixels, -(-channels // 8)
     if size == 1:
-        w = _form(packed, TAPS, 1, loops)
+        w, form = _form(packed, TAPS, 1, loops)
         block = max(pixels, min(512, 2048 // octets) // pixels * pixels)
-        work = _work((block + pixels) * octets * 8)
-        where = (batch * height * width, channels, n, block, len(w) * TILE // length)
-        loops.rows(x.ctypes.data, w.ctypes.data, *shared, *work, *where, mode, floor)
-    elif way == TAPS or (way is None and not _prefers_winograd(height, width, dilation, pixels)):
-        w = _form(packed, TAPS, 9, loops)
-        work = _work((width + pixels + 2 * dilation) * (height + 2 * dilation) * octets * 8)
-        where = (batch, height, width, channels, n, dilation, len(w) * TILE // length // 9)
-        loops.taps(x.ctypes.data, w.ctypes.data, *shared, *work, *where, mode, floor)
+        memory, table_at, table = _memory((block + pixels) * octets * 8)
+        shape = (batch * height * width, channels, block, len(form) * TILE // length)
+        loops.rows((address(x), w, memory, table_at), goal, table, shape)
+    elif way == TAPS or (way is None and not _prefers_winograd(height, width, channels, dilation, pixels)):
+        w, form = _form(packed, TAPS, 9, loops)
+        memory, table_at, table = _memory((width + pixels + 2 * dilation) * (height + 2 * dilation) * octets * 8)
+        tap_bytes = len(form) * TILE // length // 9
+        sizes = (batch, height, width, channels, dilation, tap_bytes)
+        loops.taps((address(x), w, memory, table_at), goal, table, sizes)
     else:
-        w = _form(packed, WINOGRAD, 9, loops)
+        w, _ = _form(packed, WINOGRAD, 9, loops)
         if channels % TILE:
             x = np.pad(x, ((0, 0), (0, 0), (0, 0), (0, -channels % TILE)))
             channels = x.shape[3]
         limit = max(12, min(144, 3072 // channels // 12 * 12))
-        work = _work(channels + 36 * (limit * (TILE * 4 + channels * 2) + 128))
+        memory, table_at, table = _memory(channels + 36 * (limit * (TILE * 4 + channels * 2) + 128))
         starts = (*_starts(height, dilation), *_starts(width, dilation))
-        where = (batch, height, width, channels, n, dilation, limit)
-        loops.winograd(x.ctypes.data, w.ctypes.data, *shared, *work, *starts, *where, mode, floor)
+        sizes = (batch, height, width, channels, dilation, limit)
+        loops.winograd((address(x), w, memory, table_at), goal, table, starts, sizes)
 
 
 def _aligned(size: int) -> _Bytes:
@@ -211,20 +219,19 @@ def _aligned(size: int) -> _Bytes:
     return raw[start : start + size]
 
 
-def _work(size: int) -> tuple[int, npt.NDArray[np.int64], int]:
+def _memory(size: int) -> tuple[int, int, npt.NDArray[np.int64]]:
     """This thread's working memory: the address of ``size`` bytes and more, and a table with its address."""
-    held: _Bytes | None = getattr(_local, "memory", None)
-    if held is None or len(held) < size + 8192:
-        held = _local.memory = _aligned(size + 8192)
-        _local.table = np.empty(36 + 16 * 144, dtype=np.int64)
-    table: npt.NDArray[np.int64] = _local.table
-    return held.ctypes.data, table, table.ctypes.data
+    held: tuple[_Bytes, int, int, npt.NDArray[np.int64]] | None = getattr(_local, "memory", None)
+    if held is None or len(held[0]) < size + 8192:
+        room, table = _aligned(size + 8192), np.empty(36 + 3 * 144, dtype=np.int64)
+        held = _local.memory = (room, room.ctypes.data, table.ctypes.data, table)
+    return held[1:]
 
 
-def _form(packed: Packed, kind: str, taps: int, loops: Loops) -> _Bytes:
-    """The weights as the vector code reads them, made at the first use."""
+def _form(packed: Packed, kind: str, taps: int, loops: Loops) -> tuple[int, _Bytes]:
+    """The weights as the vector code reads them, made at the first use, and their address."""
     key = (kind, taps, loops.isa.dot)
-    form: _Bytes | None = packed.forms.get(key)
+    form: tuple[int, _Bytes] | None = packed.forms.get(key)
     if form is None:
         if kind == WINOGRAD:
             values: npt.NDArray[Any] = _winograd_form(packed.w)
@@ -232,9 +239,9 @@ def _form(packed: Packed, kind: str, taps: int, loops: Loops) -> _Bytes:
             values = _tap_form(packed.w, taps, loops.isa.dot)
         else:
             values = np.pad(packed.bias, (0, -len(packed.bias) % TILE))
-        form = _aligned(values.nbytes)
-        form[:] = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
-        packed.forms[key] = form
+        held = _aligned(values.nbytes)
+        held[:] = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+        form = packed.forms[key] = (held.ctypes.data, held)
     return form
 
 
@@ -254,12 +261,13 @@ def _tap_form(w: Int8, taps: int, dot: bool) -> npt.NDArray[Any]:
     steps = split.transpose(0, 2, 3, 4, 1, 5, 6).astype(np.int8)
     if dot:
         sums = split.sum(axis=(3, 4, 5, 6)).transpose(0, 2, 1)  # block, tap, column
-        parts, shape = (-128 * sums).astype(np.int32), (len(split), taps, -1)
+        fixes: npt.NDArray[Any] = (-128 * sums).astype(np.int32)
     else:
         sums = split.sum(axis=(4, 6)).transpose(0, 2, 3, 1, 4)  # block, tap, octet, column, pair
-        parts, shape = (-128 * sums).astype(np.int16), (len(split), taps, octets, -1)
-    halves = [np.ascontiguousarray(part).view(np.uint8).reshape(shape) for part in (parts, steps)]
-    return np.concatenate(halves, axis=-1)
+        fixes = (-128 * sums).astype(np.int16)
+    shape = steps.shape[:2] if dot else steps.shape[:3]
+    parts = [np.ascontiguousarray(part).view(np.uint8).reshape(*shape, -1) for part in (fixes, steps)]
+    return np.concatenate(parts, axis=-1)
 
 
 _FACTORS = np.array(
@@ -272,7 +280,7 @@ def _winograd_form(w: Int8) -> npt.NDArray[Any]:
     wide = _padded(w, 9, TILE)
     cube = wide.reshape(len(wide), 3, 3, -1)
     moved = np.einsum("iy,jx,nyxc->ijnc", _FACTORS, _FACTORS, cube)
-    split = moved.reshape(36, -1, TILE, wide.shape[2] // 2, 2).transpose(1, 0, 3, 2, 4)
+    split: npt.NDArray[Any] = moved.reshape(36, -1, TILE, wide.shape[2] // 2, 2).transpose(1, 0, 3, 2, 4)
     return split.astype(np.int16)
 
 
@@ -293,13 +301,13 @@ def _starts(size: int, dilation: int) -> tuple[npt.NDArray[np.int64], npt.NDArra
 
 
 @functools.lru_cache(maxsize=256)
-def _prefers_winograd(height: int, width: int, dilation: int, pixels: int) -> bool:
+def _prefers_winograd(height: int, width: int, channels: int, dilation: int, pixels: int) -> bool:
     """Compare the products that both ways need for a picture; one of 16 bits costs 1.6 times as much."""
     places = [len(fours) * 6 + len(threes) * 5 for fours, threes in (_starts(s, dilation) for s in (height, width))]
     steps = (-dilation, 0, dilation)
     across = sum(-pixels < x + step < width for x in range(0, width, pixels) for step in steps)
     down = sum(0 <= y + step < height for y in range(height) for step in steps)
-    return places[0] * places[1] * 1.6 < across * pixels * down
+    return places[0] * places[1] * 1.6 * -(-channels // TILE) * 2 < across * pixels * down * -(-channels // 8)
 
 
 @functools.cache

@@ -21,11 +21,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from llvmlite import ir
+import numba.core.cgutils
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
+cgutils: Any = numba.core.cgutils  # it has no types
 TILE = 16
 INVERSE_OF_9 = 954437177
 _I8, _I16, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
@@ -94,8 +95,12 @@ class _Vectors:
         one = self.builder.insert_element(kind(ir.Undefined), scalar, _I32(0))
         return self.builder.shuffle_vector(one, kind(ir.Undefined), ir.VectorType(_I32, count)([0] * count))
 
-    def constant(self, value: int, kind: Any) -> Any:
+    def constant(self, value: float, kind: Any) -> Any:
         return kind([value] * kind.count)
+
+    def reread(self, address: Any) -> Any:
+        """The same address, but LLVM cannot tell: it loads again what registers have no room for."""
+        return self.builder.asm(ir.FunctionType(_I64, [_I64]), "", "=r,0", [address], False)
 
     def call(self, name: str, result: Any, *args: Any) -> Any:
         kind = ir.FunctionType(result, [a.type for a in args])
@@ -189,64 +194,75 @@ def _store_tile(v: _Vectors, slots: list[list[Any]], out: Any) -> None:
 
 @_vector_code
 def product_words(v: _Vectors, a: Any, stride: Any, w: Any, out: Any, pairs: Any) -> None:
-    """`Isa.rows` rows of 16-bit pairs, ``stride`` bytes apart, times 16 columns; ``pairs`` is a multiple of 8."""
-    b, unroll = v.builder, 4
+    """`Isa.rows` rows of 16-bit pairs, ``stride`` bytes apart, times 16 columns."""
+    b = v.builder
     slots = _accumulators(v, v.isa.rows)
     rows = [b.add(a, v.scale(stride, r)) for r in range(v.isa.rows)]
-    with cgutils.for_range(b, b.lshr(pairs, _I64(2))) as loop:
-        here = [b.add(row, v.scale(loop.index, 4 * unroll)) for row in rows]
-        weights = b.add(w, v.scale(loop.index, 4 * TILE * unroll))
-        for k in range(unroll):
-            columns = [v.load(weights, 4 * (k * TILE + p * v.lanes), v.sums) for p in range(v.parts)]
-            for row, slot in zip(here, slots, strict=True):
-                word = v.spread(v.load(row, 4 * k, _I32), v.lanes)
-                for p in range(v.parts):
-                    b.store(v.dot_words(b.load(slot[p]), word, columns[p]), slot[p])
+    with cgutils.for_range(b, pairs) as loop:
+        weights = b.add(w, v.scale(loop.index, 4 * TILE))
+        columns = [v.load(weights, 4 * p * v.lanes, v.sums) for p in range(v.parts)]
+        for row, slot in zip(rows, slots, strict=True):
+            word = v.spread(v.load(b.add(row, v.scale(loop.index, 4)), 0, _I32), v.lanes)
+            for p in range(v.parts):
+                b.store(v.dot_words(b.load(slot[p]), word, columns[p]), slot[p])
+    _store_tile(v, slots, out)
+
+
+def _sum_octets(v: _Vectors, slots: list[list[Any]], a: Any, stride: Any, w: Any, octets: Any, offset: bool) -> None:
+    """Add one tap of a product of bytes."""
+    b, fix = v.builder, offset and not v.isa.dot
+    half = ir.VectorType(_I16, 2 * v.lanes)
+    ones = v.constant(1, half)
+    head, body, skip = (4 * TILE, 8 * TILE, 0) if v.isa.dot else (0, 12 * TILE, 4 * TILE)
+    with cgutils.for_range(b, octets) as loop:
+        base = b.add(w, b.add(v.scale(loop.index, body), _I64(head)))
+        for p in range(v.parts):
+            at = 4 * p * v.lanes
+            here = v.reread(b.add(a, v.scale(loop.index, 8)))
+            first, second = (v.load(base, skip + step + at, v.sums) for step in (0, 4 * TILE))
+            correction = v.load(base, at, half) if fix else None
+            for r, slot in enumerate(slots):
+                row = b.add(here, v.scale(stride, r))
+                low, high = (v.spread(v.load(row, byte, _I32), v.lanes) for byte in (0, 4))
+                acc = b.load(slot[p])
+                if v.isa.dot:
+                    acc = v.dot_bytes(v.dot_bytes(acc, low, first), high, second)
+                else:
+                    total = v.pairs_of_bytes(low, first)
+                    if fix:
+                        total = b.add(total, correction)
+                    total = b.add(total, v.pairs_of_bytes(high, second))
+                    acc = b.add(acc, v.add_pairs(total, ones))
+                b.store(acc, slot[p])
+
+
+@_vector_code
+def product_bytes(v: _Vectors, a: Any, stride: Any, w: Any, out: Any, octets: Any) -> None:
+    """`Isa.pixels` pixels of bytes within 0..127, ``stride`` apart, times 16 columns; weights as `product_taps`."""
+    slots = _accumulators(v, v.isa.pixels)
+    _sum_octets(v, slots, a, stride, w, octets, offset=False)
     _store_tile(v, slots, out)
 
 
 @_vector_code
-def product_bytes(v: _Vectors, a: Any, stride: Any, taps: Any, count: Any, w: Any, out: Any, octets: Any) -> None:
+def product_taps(v: _Vectors, a: Any, stride: Any, taps: Any, count: Any, w: Any, out: Any, octets: Any) -> None:
     """`Isa.pixels` pixels of offset bytes, ``stride`` apart, times 16 columns, summed over ``count`` taps.
 
     ``taps`` holds for each tap an offset from ``a`` and one from ``w``. Weights of a tap: with VNNI, the correction
     (16 sums), then four bytes a column for each step of 4; else for each octet the correction (16 pairs of 16 bits)
     and two such steps.
     """
-    b, isa = v.builder, v.isa
-    half = ir.VectorType(_I16, 2 * v.lanes)
-    ones = v.constant(1, half)
-    slots = _accumulators(v, isa.pixels)
-    head, body = (4 * TILE, 8 * TILE) if isa.dot else (0, 12 * TILE)
-    parts = [4 * p * v.lanes for p in range(v.parts)]
+    b = v.builder
+    slots = _accumulators(v, v.isa.pixels)
     with cgutils.for_range(b, count) as tap:
         entry = b.add(taps, v.scale(tap.index, 16))
-        pixel = b.add(a, v.load(entry, 0, _I64))
-        weights = b.add(w, v.load(entry, 8, _I64))
-        if isa.dot:
-            for p, at in enumerate(parts):
-                correction = v.load(weights, at, v.sums)
+        pixel, weights = b.add(a, v.load(entry, 0, _I64)), b.add(w, v.load(entry, 8, _I64))
+        if v.isa.dot:
+            for p in range(v.parts):
+                correction = v.load(weights, 4 * p * v.lanes, v.sums)
                 for slot in slots:
                     b.store(b.add(b.load(slot[p]), correction), slot[p])
-        rows = [b.add(pixel, v.scale(stride, r)) for r in range(isa.pixels)]
-        with cgutils.for_range(b, octets) as loop:
-            base = b.add(weights, b.add(v.scale(loop.index, body), _I64(head)))
-            steps = 0 if isa.dot else 4 * TILE
-            first = [v.load(base, steps + at, v.sums) for at in parts]
-            second = [v.load(base, steps + 4 * TILE + at, v.sums) for at in parts]
-            fixes = [] if isa.dot else [v.load(base, at, half) for at in parts]
-            for row, slot in zip(rows, slots, strict=True):
-                here = b.add(row, v.scale(loop.index, 8))
-                low, high = (v.spread(v.load(here, at, _I32), v.lanes) for at in (0, 4))
-                for p in range(v.parts):
-                    acc = b.load(slot[p])
-                    if isa.dot:
-                        acc = v.dot_bytes(v.dot_bytes(acc, low, first[p]), high, second[p])
-                    else:
-                        total = b.add(v.pairs_of_bytes(low, first[p]), fixes[p])
-                        total = b.add(total, v.pairs_of_bytes(high, second[p]))
-                        acc = b.add(acc, v.add_pairs(total, ones))
-                    b.store(acc, slot[p])
+        _sum_octets(v, slots, pixel, stride, weights, octets, offset=True)
     _store_tile(v, slots, out)
 
 
@@ -311,53 +327,74 @@ def transform_out(v: _Vectors, sums: Any, stride: Any, out: Any) -> None:
                 v.store(b.ashr(b.mul(value, inverse), six), target, 4 * TILE * (4 * i + j))
 
 
-def _scaled(v: _Vectors, sums: Any, at: int, bias: Any, multiplier: Any, low: Any, high: Any) -> Any:
-    """``round(clamp((sums + bias) * multiplier))``: the same as rounding first, as the bounds are whole."""
+def _both(v: _Vectors, address: Any, kind: Any) -> list[Any]:
+    return [v.load(address, 4 * p * v.lanes, ir.VectorType(kind, v.lanes)) for p in range(v.parts)]
+
+
+def _scaled(v: _Vectors, total: Any, multiplier: Any, low: Any, high: Any) -> Any:
+    """``round(clamp(total * multiplier))``: the same as rounding first, as the bounds are whole."""
     b, floats = v.builder, ir.VectorType(_F32, v.lanes)
-    total = b.add(v.load(sums, at, v.sums), v.load(bias, at, v.sums))
-    value = b.fmul(b.sitofp(total, floats), v.load(multiplier, at, floats))
+    value = b.fmul(b.sitofp(total, floats), multiplier)
     value = b.select(b.fcmp_ordered(">", value, low), value, low)
     value = b.select(b.fcmp_ordered("<", value, high), value, high)
     return b.fptosi(v.call(f"llvm.rint.v{v.lanes}f32", floats, value), v.sums)
 
 
-@_vector_code
-def finish_sums(v: _Vectors, sums: Any, out: Any, bias: Any) -> None:
-    """One pixel: sums plus bias."""
-    for at in range(0, 4 * TILE, 4 * v.lanes):
-        v.store(v.builder.add(v.load(sums, at, v.sums), v.load(bias, at, v.sums)), out, at)
-
-
-@_vector_code
-def finish_requant(v: _Vectors, sums: Any, out: Any, bias: Any, multiplier: Any, floor: Any) -> None:
-    """One pixel: sums plus bias, scaled to activations."""
+def _activations(v: _Vectors, parts: list[Any]) -> Any:
+    """Sums within int8 to 16 bytes."""
     b = v.builder
-    low = v.spread(b.sitofp(floor, _F32), v.lanes)
-    high = v.constant(127.0, ir.VectorType(_F32, v.lanes))
-    parts = [_scaled(v, sums, 4 * p * v.lanes, bias, multiplier, low, high) for p in range(v.parts)]
     if v.parts == 1:
-        v.store(b.trunc(parts[0], ir.VectorType(_I8, TILE)), out, 0)
-        return
+        return b.trunc(parts[0], ir.VectorType(_I8, TILE))
     words = v.call("llvm.x86.avx2.packssdw", ir.VectorType(_I16, TILE), *parts)  # 4 of one, 4 of the other, twice
     index, none = ir.VectorType(_I32, 8), words.type(ir.Undefined)
     halves = [b.shuffle_vector(words, none, index(list(range(at, at + 8)))) for at in (0, 8)]
     packed = v.call("llvm.x86.sse2.packsswb.128", ir.VectorType(_I8, TILE), *halves)
     order = [4 * q + i for q in (0, 2, 1, 3) for i in range(4)]
-    v.store(b.shuffle_vector(packed, packed.type(ir.Undefined), ir.VectorType(_I32, TILE)(order)), out, 0)
+    return b.shuffle_vector(packed, packed.type(ir.Undefined), ir.VectorType(_I32, TILE)(order))
 
 
 @_vector_code
-def finish_accumulate(v: _Vectors, sums: Any, out: Any, bias: Any, multiplier: Any, bound: Any) -> None:
-    """One pixel: sums plus bias, scaled and added to the residual stream; all within +-bound."""
-    b = v.builder
-    most = b.trunc(bound, _I32)
-    high, top = v.spread(b.sitofp(bound, _F32), v.lanes), v.spread(most, v.lanes)
+def finish_sums(v: _Vectors, sums: Any, out: Any, stride: Any, count: Any, bias: Any) -> None:
+    """Pixels of 16 sums plus bias, to pixels ``stride`` bytes apart."""
+    b, biases = v.builder, _both(v, bias, _I32)
+    with cgutils.for_range(b, count) as loop:
+        totals = _both(v, b.add(sums, v.scale(loop.index, 4 * TILE)), _I32)
+        to = b.add(out, b.mul(loop.index, stride))
+        for p in range(v.parts):
+            v.store(b.add(totals[p], biases[p]), to, 4 * p * v.lanes)
+
+
+@_vector_code
+def finish_requant(
+    v: _Vectors, sums: Any, out: Any, stride: Any, count: Any, bias: Any, multiplier: Any, floor: Any
+) -> None:
+    """Pixels of 16 sums plus bias, scaled to activations."""
+    b, biases, scales = v.builder, _both(v, bias, _I32), _both(v, multiplier, _F32)
+    low = v.spread(b.sitofp(floor, _F32), v.lanes)
+    high = v.constant(127.0, low.type)
+    with cgutils.for_range(b, count) as loop:
+        totals = _both(v, b.add(sums, v.scale(loop.index, 4 * TILE)), _I32)
+        parts = [_scaled(v, b.add(totals[p], biases[p]), scales[p], low, high) for p in range(v.parts)]
+        v.store(_activations(v, parts), b.add(out, b.mul(loop.index, stride)), 0)
+
+
+@_vector_code
+def finish_accumulate(
+    v: _Vectors, sums: Any, out: Any, stride: Any, count: Any, bias: Any, multiplier: Any, bound: Any
+) -> None:
+    """Pixels of 16 sums plus bias, scaled and added to the residual stream; all within +-bound."""
+    b, biases, scales = v.builder, _both(v, bias, _I32), _both(v, multiplier, _F32)
+    high, top = v.spread(b.sitofp(bound, _F32), v.lanes), v.spread(b.trunc(bound, _I32), v.lanes)
     low, bottom = b.fneg(high), b.neg(top)
-    for at in range(0, 4 * TILE, 4 * v.lanes):
-        value = b.add(v.load(out, at, v.sums), _scaled(v, sums, at, bias, multiplier, low, high))
-        value = b.select(b.icmp_signed(">", value, bottom), value, bottom)
-        value = b.select(b.icmp_signed("<", value, top), value, top)
-        v.store(value, out, at)
+    with cgutils.for_range(b, count) as loop:
+        totals = _both(v, b.add(sums, v.scale(loop.index, 4 * TILE)), _I32)
+        to = b.add(out, b.mul(loop.index, stride))
+        held = _both(v, to, _I32)
+        for p in range(v.parts):
+            value = b.add(held[p], _scaled(v, b.add(totals[p], biases[p]), scales[p], low, high))
+            value = b.select(b.icmp_signed(">", value, bottom), value, bottom)
+            value = b.select(b.icmp_signed("<", value, top), value, top)
+            v.store(value, to, 4 * p * v.lanes)
 
 
 @_vector_code
@@ -385,3 +422,18 @@ def fill_bytes(v: _Vectors, out: Any, value: Any, size: Any) -> None:
     """Set bytes."""
     b = v.builder
     cgutils.memset(b, b.inttoptr(out, _I8.as_pointer()), size, b.trunc(value, _I8))
+
+
+@_vector_code
+def join_bits(v: _Vectors, source: Any, out: Any, size: Any) -> None:
+    """Write 64 bits that are 0 if none of the bytes, a multiple of 32, is negative."""
+    b, kind = v.builder, ir.VectorType(_I64, 4)
+    slot = cgutils.alloca_once(b, kind)
+    b.store(v.constant(0, kind), slot)
+    with cgutils.for_range(b, b.lshr(size, _I64(5))) as loop:
+        b.store(b.or_(b.load(slot), v.load(source, v.scale(loop.index, 32), kind)), slot)
+    signs = b.and_(b.load(slot), v.constant(-0x7F7F7F7F7F7F7F80, kind))
+    result = _I64(0)
+    for i in range(4):
+        result = b.or_(result, b.extract_element(signs, _I32(i)))
+    v.store(result, out, 0)

@@ -10,11 +10,12 @@ class FitConfig(BaseModel):
 
     Attributes:
         minutes: wall-clock time of the whole run.
-        learning_rate: of Adam, before decay.
+        learning_rate: before decay.
         warmup_steps: steps until the full rate.
         decay_share: last share of the time in which the rate falls to 2 %.
         clip: largest norm of the gradient.
         ema: weight of the past in the averaged weights, a step.
+        checkpoint_minutes: time between checkpoints.
         threads: torch's; 0 leaves them as they are.
         seed: of initialization and of the order of the data.
     """
@@ -27,5 +28,6 @@ class FitConfig(BaseModel):
     decay_share: float = Field(default=0.25, ge=0, le=1)
     clip: float = Field(default=1.0, gt=0)
     ema: float = Field(default=0.999, ge=0, lt=1)
+    checkpoint_minutes: float = Field(default=10.0, gt=0)
     threads: int = Field(default=0, ge=0, le=256)
     seed: int = Field(default=0, ge=0, lt=1 << 32)

@@ -61,7 +61,11 @@ class Packed:
 
     w: Int8
     bias: Int32
-    forms: dict[Any, Any] = field(default_factory=dict, repr=False)
+    forms: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __reduce__(self) -> tuple[type[Packed], tuple[Int8, Int32]]:
+        """Copies and pickles leave out the forms, which hold addresses."""
+        return Packed, (self.w, self.bias)
 
 
 def pack(w: Int8, bias: Int32) -> Packed:
@@ -70,9 +74,9 @@ def pack(w: Int8, bias: Int32) -> Packed:
     Raises:
         ValueError: a wrong shape or type, a weight beyond +-64, or a row whose sums could reach 2**24.
     """
-    if w.dtype != np.int8 or w.ndim != 2 or bias.dtype != np.int32 or bias.shape != w.shape[:1]:
+    if w.dtype != np.int8 or w.ndim != 2 or not w.size or bias.dtype != np.int32 or bias.shape != w.shape[:1]:
         found = f"weights {w.dtype} {w.shape} with bias {bias.dtype} {bias.shape}"
-        raise ValueError(f"{found}: int8 (N, K) and int32 (N,)")
+        raise ValueError(f"{found}: int8 (N, K) and int32 (N,), not empty")
     wide = np.abs(w.astype(np.int64))
     if int(wide.max(initial=0)) > MAX_WEIGHT:
         raise ValueError(f"a weight of {int(wide.max())}: at most {MAX_WEIGHT}")

@@ -42,19 +42,19 @@ class Layer(nn.Module):
         super().__init__()
         self.size, self.dilation = size, dilation
         scale = gain * (2.0 / (inputs * size * size)) ** 0.5
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, size, size) * scale)
+        self.weight = nn.Parameter(torch.randn(outputs, size * size * inputs) * scale)  # (N, K), K = (dy, dx, c)
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.log_gain = nn.Parameter(torch.zeros(outputs))
 
     def scales(self) -> tuple[Tensor, Tensor]:
         """Row scale of the weights (detached) and the multiplier, shape (outputs,)."""
-        row = self.weight.detach().abs().amax(dim=(1, 2, 3)).clamp_min(1e-8) / MAX_WEIGHT
+        row = self.weight.detach().abs().amax(dim=1).clamp_min(1e-8) / MAX_WEIGHT
         return row, row * torch.exp(self.log_gain)
 
     def integers(self) -> tuple[Tensor, Tensor]:
         """Weights and bias as whole numbers, gradients straight through."""
         row, multiplier = self.scales()
-        weight = ste_round(self.weight / row[:, None, None, None])
+        weight = ste_round(self.weight / row[:, None])
         limit = float((1 << 24) - 1 - MAX_WEIGHT * MAX_ACTIVATION * self.weight[0].numel())
         bias = ste_round((self.bias * UNIT / multiplier.detach()).clamp(-limit, limit))
         return weight, bias
@@ -62,7 +62,8 @@ class Layer(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Sums (B, N, H, W) and the multiplier as (1, N, 1, 1)."""
         weight, bias = self.integers()
-        sums = F.conv2d(x, weight, bias, padding=self.dilation * (self.size // 2), dilation=self.dilation)
+        kernel = weight.view(len(weight), self.size, self.size, -1).permute(0, 3, 1, 2)
+        sums = F.conv2d(x, kernel, bias, padding=self.dilation * (self.size // 2), dilation=self.dilation)
         return sums, self.scales()[1][None, :, None, None]
 
     def activate(self, x: Tensor, floor: int = 0) -> Tensor:
@@ -85,9 +86,8 @@ class Layer(nn.Module):
             multiplier = self.scales()[1]
             if residual:
                 multiplier = multiplier * RESIDUAL_SCALE
-            w = weight.permute(0, 2, 3, 1).reshape(weight.shape[0], -1)
             return {
-                "w": w.contiguous().to(torch.int8).numpy(),
+                "w": weight.to(torch.int8).numpy(),
                 "b": bias.to(torch.int32).numpy(),
                 "m": multiplier.to(torch.float32).numpy(),
             }
@@ -96,10 +96,10 @@ class Layer(nn.Module):
         """Take over what `export` gave: the same integers, to be trained on."""
         with torch.no_grad():
             row = torch.from_numpy(part["m"].astype(np.float32)) / (RESIDUAL_SCALE if residual else 1.0)
-            w = torch.from_numpy(part["w"].astype(np.float32)).reshape(len(row), self.size, self.size, -1)
+            w = torch.from_numpy(part["w"].astype(np.float32))
             # the largest weight of a row need not be 64; the gain makes up for it, so that the rows' scales stay
-            peak = w.abs().amax(dim=(1, 2, 3)).clamp_min(1.0) / MAX_WEIGHT
-            self.weight.copy_(w.permute(0, 3, 1, 2) * row[:, None, None, None])
+            peak = w.abs().amax(dim=1).clamp_min(1.0) / MAX_WEIGHT
+            self.weight.copy_(w * row[:, None])
             self.log_gain.copy_(-torch.log(peak))
             self.bias.copy_(torch.from_numpy(part["b"].astype(np.float32)) * row / UNIT)
 

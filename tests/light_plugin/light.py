@@ -112,6 +112,10 @@ def alphabet(asset: Word, params: LightParams, id: str) -> Iterable[File]:
     yield File("alphabet.txt", f"{params.letters}{differs}\n".encode(), shared=True)
 
 
+def shout(asset: Word, params: LightParams, id: str) -> Iterable[File]:
+    yield File(".TXT", asset.text.upper().encode())
+
+
 def clash(asset: Word, params: LightParams, id: str) -> Iterable[File]:
     yield File(".txt", b"something else")
 
@@ -138,12 +142,5 @@ def aigc_generators() -> list[GeneratorSpec]:
 
 @hookimpl
 def aigc_exporters() -> list[ExporterSpec]:
-    names = {
-        "text": "asset",
-        "alphabet": "asset",
-        "clash": "asset",
-        "escape": "asset",
-        "picture": "asset",
-        "book": "job",
-    }
+    names = dict.fromkeys(("text", "alphabet", "shout", "clash", "escape", "picture"), "asset") | {"book": "job"}
     return [ExporterSpec(name, name, f"light:{name}", "light", per=per) for name, per in names.items()]

@@ -43,7 +43,6 @@
   };
 
   const written = (value) => {
-    if (value === null) return 'none';
     if (typeof value === 'boolean') return value ? 'yes' : 'no';
     if (typeof value !== 'object') return String(value);
     return JSON.stringify(value, null, 1).replace(/\n\s*/g, ' ');
@@ -52,7 +51,8 @@
   /** Metrics, params, files and origin of asset `i` as elements. */
   app.about = (i, details) => {
     const content = [...figures(i)];
-    const params = Object.entries(details.params);
+    const said = (value) => value !== null && !(typeof value === 'object' && Object.keys(value).length === 0);
+    const params = Object.entries(details.params).filter(([, value]) => said(value));
     if (params.length) {
       const block = (value) => typeof value === 'string' && value.includes('\n');
       content.push(

@@ -1,5 +1,5 @@
 'use strict';
-/* The page's one global: loads data scripts, makes elements, formats. Loaded first, before the data. */
+/* The page's one global: takes what the data scripts bring, makes elements, formats. First in gallery.js. */
 window.aigcGallery = (() => {
   const app = { index: null };
   const waiting = new Map(); // chunk number -> functions to call with its data

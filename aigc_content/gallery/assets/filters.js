@@ -113,19 +113,13 @@
       app.setRange(column.key, first, Math.max(first, value(to, column.high, end)));
     };
     const show = (input, value) => {
-      if (document.activeElement === input && input.value !== '' && !input.dataset.done) return;
-      delete input.dataset.done;
       input.value = app.number(value);
-      input.style.width = `${Math.max(3, input.value.length) + 1.5}ch`;
+      input.style.width = `calc(${Math.max(2, input.value.length)}ch + 10px)`;
     };
     low.addEventListener('input', slid);
     high.addEventListener('input', slid);
-    for (const input of [from, to]) {
-      input.addEventListener('change', () => {
-        input.dataset.done = 'yes';
-        typed();
-      });
-    }
+    from.addEventListener('change', typed);
+    to.addEventListener('change', typed);
 
     updates.push(() => {
       const [first, last] = range();
@@ -205,6 +199,7 @@
     const pressed = (word) => Boolean(state.words.get(column.key)?.has(word));
     return section(
       column,
+      null,
       chips(column, common, pressed, (word) => app.toggleWord(column.key, word), counter(column)),
     );
   };

@@ -1,5 +1,5 @@
 'use strict';
-/* Starts the page: reads the index, draws the first view, listens to keys. Loaded last. */
+/* Starts the page when the index is there: reads it, draws the first view, listens to keys. */
 ((app) => {
   const { $, el, state } = app;
 
@@ -162,5 +162,5 @@
     performance.mark('thumbnails');
     document.documentElement.dataset.ready = 'yes';
   };
-  begin();
+  document.addEventListener('DOMContentLoaded', begin); // after all deferred scripts, so after the index
 })(window.aigcGallery);

@@ -144,7 +144,7 @@ def _place_way(draft: Draft, scores: Scores) -> Infeasible | None:
             draft.grid[cell] = 0 if code is None else code
             canvas.objects[cell] = m.EXIT
     _place_locks(draft, area, scores, start, goal)
-    way = _way(area, start, goal)
+    way = terrain.way(area, start, goal)
     draft.near = terrain.grown(way)
     return None
 
@@ -225,23 +225,6 @@ def _place_keys(draft: Draft, area: Flags, scores: Scores, start: Cell) -> None:
 
 def _asked(draft: Draft, code: int) -> bool:
     return any(limit.least and limit.tiles[code] for limit in draft.wish.limits)
-
-
-def _way(area: Flags, start: Cell, goal: Cell) -> Flags:
-    """The cells of one shortest way, locks open."""
-    far = terrain.distance(area, [goal])
-    mask = np.zeros(area.shape, dtype=np.bool_)
-    cell = start
-    mask[cell] = True
-    while far[cell] > 0:
-        y, x = cell
-        cell = next(
-            (y + dy, x + dx)
-            for dy, dx in ((-1, 0), (0, 1), (1, 0), (0, -1))
-            if 0 <= y + dy < area.shape[0] and 0 <= x + dx < area.shape[1] and far[y + dy, x + dx] == far[cell] - 1
-        )
-        mask[cell] = True
-    return mask
 
 
 @dataclass

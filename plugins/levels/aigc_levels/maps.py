@@ -14,8 +14,11 @@ import numpy.typing as npt
 
 from aigc_content import InputError
 from aigc_levels import model as m
+from aigc_levels import terrain
 from aigc_levels.data import plain
 from aigc_levels.game import Game
+from aigc_levels.measure import difficulty_of as difficulty_from
+from aigc_levels.measure import strain
 from aigc_levels.model import Grid
 from aigc_levels.rules import MAX_SIDE, MIN_SIDE
 
@@ -26,12 +29,20 @@ _POOL = 512
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """A map to learn from: its name and its two layers of tokens, (H, W) each, and the value of ``source``."""
+    """A map to learn from.
+
+    Attributes:
+        name: path or file name.
+        structure, objects: tokens, (H, W) each.
+        source: value of that condition.
+        difficulty: tenth, 0..9, of the way between its two farthest exits (or cells, where it has no two).
+    """
 
     name: str
     structure: Grid
     objects: Grid
     source: int
+    difficulty: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +78,7 @@ def load_maps(folder: Path, game: Game, split: plain.Split) -> list[Map]:
         source = SOURCES.get(str(json.loads(listing.read_text("utf-8")).get("source")), OWN_SOURCE)
         for name, chars in entries:
             structure, objects = m.split_layers(chars)
-            maps.append(Map(name, structure, objects, source))
+            maps.append(Map(name, structure, objects, source, difficulty_of(structure, objects)))
     imported = {listing.parent for listing in listings}
     loose = [path for path in sorted(folder.rglob("*.txt")) if not imported & set(path.parents)]
     areas = {path.parent for path in loose}
@@ -97,7 +108,27 @@ def _own_map(path: Path, game: Game) -> Map:
         found = f"the map has {width} x {height} cells"
         raise InputError("L010", found, where=str(path), allowed=f"{MIN_SIDE} to {MAX_SIDE} a side")
     structure, objects = layers_of(grid, game)
-    return Map(path.name, structure, objects, OWN_SOURCE)
+    return Map(path.name, structure, objects, OWN_SOURCE, difficulty_of(structure, objects))
+
+
+def difficulty_of(structure: Grid, objects: Grid) -> int:
+    """The difficulty of a map without start or goal, in tenths, as `aigc_levels.measure.difficulty` counts it."""
+    free = terrain.passable(structure) & (objects != m.TRAP)
+    labels, main = terrain.main_area(free)
+    area = labels == main
+    if not main:
+        return 0
+    exits = [(int(y), int(x)) for y, x in np.argwhere(area & (objects == m.EXIT))]
+    cells = exits if len(exits) > 1 else [(int(y), int(x)) for y, x in np.argwhere(area)]
+    start = cells[0]
+    for _ in range(2):  # twice to the farthest: an exact diameter in trees, near it elsewhere
+        far = terrain.distance(area, [start])
+        goal = max(cells, key=lambda cell: far[cell])
+        start, goal = goal, start
+    near = terrain.grown(terrain.way(area, start, goal))
+    enemies, traps = (int((near & (objects == token)).sum()) for token in (m.ENEMY, m.TRAP))
+    steps = int(terrain.distance(area, [start])[goal])
+    return min(int(difficulty_from(strain(steps, enemies, traps, 0, sum(structure.shape))) * 10), 9)
 
 
 def layers_of(grid: npt.NDArray[np.uint8], game: Game) -> tuple[Grid, Grid]:
@@ -138,7 +169,7 @@ def batches(maps: Sequence[Map], cells: int, seed: int) -> Iterator[Batch]:
 
 def _turned(item: Map, rng: np.random.Generator) -> Map:
     structure, objects = m.symmetries(item.structure, item.objects)[int(rng.integers(8))]
-    return Map(item.name, structure, objects, item.source)
+    return Map(item.name, structure, objects, item.source, item.difficulty)
 
 
 def _groups(maps: list[Map], cells: int) -> list[list[Map]]:
@@ -193,7 +224,7 @@ def hide(
         eligible = np.ones((rows, columns), np.bool_) if kind == m.STRUCTURE_STAGE else item.structure == m.FLOOR
         hidden = _hidden(eligible, rng, rate)
         inside[index, :rows, :columns] = 1
-        line = m.describe(item.structure, item.objects, source=item.source)
+        line = m.describe(item.structure, item.objects, item.source, item.difficulty)
         line[m.INDEX["rate"]] = m.rate_condition(int(hidden.sum()), int(eligible.sum()))
         line[m.INDEX["stage"]] = kind
         if told is None:
@@ -216,9 +247,7 @@ def hide(
     return Batch(planes, conditions, inside, targets)
 
 
-def _hidden(
-    eligible: npt.NDArray[np.bool_], rng: np.random.Generator, rate: float | None
-) -> npt.NDArray[np.bool_]:
+def _hidden(eligible: npt.NDArray[np.bool_], rng: np.random.Generator, rate: float | None) -> npt.NDArray[np.bool_]:
     """Scattered cells, or one time in five rectangles, as sketches and re-masking leave them."""
     rows, columns = eligible.shape
     share = rate if rate is not None else float(rng.random() ** 0.7)

@@ -81,6 +81,23 @@ def distance(free: Flags, origins: Iterable[Cell]) -> npt.NDArray[np.int32]:
     return np.array(steps, dtype=np.int32).reshape(free.shape[0] + 2, stride)[1:-1, 1:-1]
 
 
+def way(area: Flags, start: Cell, goal: Cell) -> Flags:
+    """The cells of one shortest way, locks open."""
+    far = distance(area, [goal])
+    mask = np.zeros(area.shape, dtype=np.bool_)
+    cell = start
+    mask[cell] = True
+    while far[cell] > 0:
+        y, x = cell
+        cell = next(
+            (y + dy, x + dx)
+            for dy, dx in _STEPS
+            if 0 <= y + dy < area.shape[0] and 0 <= x + dx < area.shape[1] and far[y + dy, x + dx] == far[cell] - 1
+        )
+        mask[cell] = True
+    return mask
+
+
 def dispensable(free: Flags) -> Flags:
     """Free cells whose loss surely parts nothing: their free neighbors hang together within their ring of eight."""
     padded = np.pad(free, 1)

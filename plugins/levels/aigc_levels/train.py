@@ -85,7 +85,11 @@ class LevelTrainer(Trainer[LevelConfig]):
         if run.base is not None:
             net.restore(tensors)
         batches = maps_.batches(learned, config.cells, config.seed)
-        steps = fit(net, batches, _losses, config)
+
+        def checkpoint(trained: nn.Module, steps: int) -> None:
+            self._write(run, net.export(), sizes, learned, [], steps)
+
+        steps = fit(net, batches, _losses, config, checkpoint)
         self._write(run, net.export(), sizes, learned, held, steps)
 
     def _write(
@@ -98,7 +102,7 @@ class LevelTrainer(Trainer[LevelConfig]):
         steps: int,
     ) -> None:
         big = [item for item in learned if item.structure.size >= _TEMPLATE_CELLS] or list(learned)
-        lines = [m.describe(item.structure, item.objects, source=item.source) for item in big]
+        lines = [m.describe(item.structure, item.objects, item.source, item.difficulty) for item in big]
         tensors["templates"] = np.array(lines, dtype=np.int16)
         conditions = [list(item) for item in m.CONDITIONS.items()]
         modelfile.save(run.out, {"format": FORMAT, "conditions": conditions, "network": sizes.to_json()}, tensors)
