@@ -136,6 +136,9 @@ class ExportTask:
         """Number of assets."""
         return len(self.chosen)
 
+    def prepare(self, bench: Bench) -> None:
+        """Nothing."""
+
     def run(self, bench: Bench) -> list[dict[str, Part]]:
         """Make the parts, store their bytes and the record."""
         job = bench.jobs[self.job]
@@ -179,6 +182,9 @@ class JobExportTask:
     def size(self) -> int:
         """One: the job."""
         return 1
+
+    def prepare(self, bench: Bench) -> None:
+        """Nothing."""
 
     def run(self, bench: Bench) -> Part:
         """Make the part, store its bytes and its record."""

@@ -16,7 +16,7 @@ import socket
 import stat
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -211,7 +211,7 @@ class Ledger:
         Raises:
             StoreError: T001 no space, T002 it cannot be written.
         """
-        body = asdict(state)
+        body = dict(vars(state))
         body["files"] = {path: [entry.sha256, entry.size, entry.mtime_ns] for path, entry in state.files.items()}
         data = seal(body)
         path = self.root / _STATE

@@ -174,6 +174,10 @@ class MakeTask:
         """Number of slots."""
         return len(self.slots)
 
+    def prepare(self, bench: Bench) -> None:
+        """Open the generator."""
+        bench.generator(bench.jobs[self.job])
+
     def run(self, bench: Bench) -> list[Candidate]:
         """Make, store, return the outcomes; what is finished is stored even when a later one fails."""
         job = bench.jobs[self.job]

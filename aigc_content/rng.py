@@ -27,8 +27,7 @@ class Stream:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        key = int.from_bytes(hashlib.sha256(name.encode("utf-8")).digest()[:16], "little")
-        self._bits = np.random.Philox(key=key)
+        self._bits: np.random.Philox | None = None  # made when first used: many streams only have children
 
     def child(self, name: str) -> Stream:
         """An independent stream named below this one; does not advance this one."""
@@ -36,6 +35,9 @@ class Stream:
 
     def raw(self, count: int) -> npt.NDArray[np.uint64]:
         """``count`` raw numbers, uniform over 0 .. 2**64-1, shape (count,)."""
+        if self._bits is None:
+            key = int.from_bytes(hashlib.sha256(self.name.encode("utf-8")).digest()[:16], "little")
+            self._bits = np.random.Philox(key=key)
         return np.asarray(self._bits.random_raw(count), dtype=np.uint64)
 
     def integers(self, below: int, count: int) -> npt.NDArray[np.int64]:

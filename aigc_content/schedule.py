@@ -127,9 +127,9 @@ class Schedule:
             self._take_candidates(run, task, result)
         elif isinstance(task, ExportTask):
             _learn(run, ExportTask, result.seconds / len(task.chosen))
-            for chosen, parts in zip(task.chosen, result.value, strict=True):
+            for chosen, missing, parts in zip(task.chosen, task.missing, result.value, strict=True):
                 run.parts[chosen.id] = parts
-                self._vouch(parts)
+                self._whole_blobs.update(file.sha256 for name in missing for file in parts[name].files)
         elif isinstance(task, JobExportTask):
             run.job_parts[task.exporter] = result.value
         self._changed(self)
@@ -226,14 +226,14 @@ class Schedule:
         parts = read_parts(self._store.exported(record_name(run.job, chosen)))
         wanted = parts_of(run.job)
         places: dict[str, list[str]] = {}
-        for part in parts.values():
-            for file in part.files:
+        for name, part in parts.items():
+            for file in part.files if name in wanted else ():
                 places.setdefault(file.sha256, []).append(file.path)
         missing = tuple(name for name in wanted if name not in parts or not self._at_hand(parts[name], places))
         if missing:
             run.to_export.append((chosen, missing))
         else:
-            run.parts[chosen.id] = parts
+            run.parts[chosen.id] = {name: parts[name] for name in wanted}
 
     def _export(self, *, full: bool = False) -> Task | None:
         for run in self.runs:
@@ -281,9 +281,6 @@ class Schedule:
         if whole:
             self._whole_blobs.add(digest)
         return whole
-
-    def _vouch(self, parts: dict[str, Part]) -> None:
-        self._whole_blobs.update(file.sha256 for part in parts.values() for file in part.files)
 
 
 def _chosen(accepted: Accepted) -> Chosen:

@@ -60,18 +60,22 @@ class Wanted:
 
 
 @dataclass
-class _Tally:
-    """What became of the attempts at the slot that the fold stands at."""
+class _Pending:
+    """An undecided slot: its candidates that are not refused yet, and what became of the others."""
 
+    slot: Slot
+    made: deque[Candidate] = field(default_factory=deque)
     attempt: int = 1
-    refused: int = 0
+    rejected: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     messages: dict[str, str] = field(default_factory=dict)
 
     def miss(self, constraint: str, message: str) -> None:
+        """Strike out the first candidate."""
+        self.made.popleft()
+        self.attempt += 1
         self.counts[constraint] += 1
         self.messages[constraint] = message
-        self.attempt += 1
 
 
 class Selection:
@@ -79,14 +83,13 @@ class Selection:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self._refused_ids = Counter(name for name in job.reject if not _is_digest(name, job))
-        self._refused_digests = tuple(name for name in job.reject if _is_digest(name, job))
-        self._made: dict[int, deque[Candidate]] = {}
-        self._taken: dict[str, str] = {}  # fingerprint -> id
+        self._rejected_ids = Counter(name for name in job.reject if not _is_digest(name, job))
+        self._rejected_digests = tuple(name for name in job.reject if _is_digest(name, job))
+        self._pending: dict[int, _Pending] = {}
+        self._taken: dict[str, int] = {}  # fingerprint -> index of the slot that has it
+        self._hopes: dict[str, set[int]] = {}  # fingerprint -> slots whose first candidate has it
+        self._wanted: deque[Wanted] = deque()
         self._index = 1
-        self._slot = job.slot(1)
-        self._tally = _Tally()
-        self._asked = False
 
     @property
     def finished(self) -> bool:
@@ -95,60 +98,81 @@ class Selection:
 
     def add(self, index: int, candidates: Iterable[Candidate]) -> None:
         """Give it the next candidates of a slot, in order of their attempts."""
-        self._made.setdefault(index, deque()).extend(candidates)
-        if index == self._index:
-            self._asked = False
+        if index not in self._pending:
+            self._pending[index] = _Pending(self.job.slot(index))
+        self._pending[index].made.extend(candidates)
+        self._strike(index)
 
     def step(self) -> Accepted | Failed | Wanted | None:
         """The next decision.
 
         Returns:
-            a decision about the lowest undecided slot; or `Wanted`, once, for a candidate that nobody has been
-            asked for yet; or None: candidates must be added first, or all is decided.
+            a decision about the lowest undecided slot; or `Wanted`, once for each attempt, for a slot whose candidates
+            are all refused; or None: candidates must be added first, or all is decided. A slot's first attempts
+            are never asked for.
         """
-        if self.finished:
-            return None
-        slot = self._slot
-        made = self._made.get(self._index)
-        tally = self._tally
-        while tally.attempt <= self.job.max_attempts:
-            if not made:
-                if made is None or self._asked:  # the first attempts are asked for ahead of the fold
-                    return None
-                self._asked = True
-                return Wanted(slot, tally.attempt)
-            candidate = made.popleft()
-            problem = self._problem(slot, candidate)
-            if problem is None:
+        pending = self._pending.get(self._index)
+        while pending is not None and pending.made:
+            candidate = pending.made[0]
+            self._take(candidate.fingerprints)
+            rejection = self._rejection(pending, candidate)
+            if rejection is None:
                 self._next()
-                return Accepted(slot, candidate)
-            tally.miss(*problem)
-        self._next()
-        constraint = max(tally.counts, key=lambda name: tally.counts[name])
-        return Failed(slot, self.job.max_attempts, constraint, tally.messages[constraint], dict(tally.counts))
+                return Accepted(pending.slot, candidate)
+            pending.miss(REJECTED, rejection)
+            self._strike(self._index)
+        if pending is not None and pending.attempt > self.job.max_attempts:
+            self._next()
+            constraint = max(pending.counts, key=lambda name: pending.counts[name])
+            message = pending.messages[constraint]
+            return Failed(pending.slot, self.job.max_attempts, constraint, message, dict(pending.counts))
+        return self._wanted.popleft() if self._wanted else None
 
-    def _problem(self, slot: Slot, candidate: Candidate) -> tuple[str, str] | None:
-        """Why a slot cannot take a candidate; takes its fingerprints if it can, or if the designer refused it."""
-        if not candidate.passed:
-            return candidate.constraint, candidate.message
-        for mark in candidate.fingerprints:
-            if mark in self._taken:
-                return DUPLICATE, f"repeats {self._taken[mark]}"
-        for mark in candidate.fingerprints:
-            self._taken[mark] = slot.id
-        if candidate.digest.startswith(self._refused_digests):
-            return REJECTED, "the recipe rejects its digest"
-        if self._tally.refused < self._refused_ids[slot.id]:
-            self._tally.refused += 1
-            return REJECTED, "the recipe rejects it"
+    def _strike(self, index: int) -> None:
+        """Strike out a slot's candidates until the first may still be taken; ask for more when none is left.
+
+        A candidate that repeats what a lower slot has will be refused whenever the fold comes to it; to know that
+        early lets the others be made in parallel.
+        """
+        pending = self._pending[index]
+        while pending.made:
+            candidate = pending.made[0]
+            owners = [self._taken[mark] for mark in candidate.fingerprints if mark in self._taken]
+            if pending.attempt > self.job.max_attempts:
+                pending.made.clear()
+            elif not candidate.passed:
+                pending.miss(candidate.constraint, candidate.message)
+            elif owners:
+                pending.miss(DUPLICATE, f"repeats {self.job.slot(min(owners)).id}")
+            else:
+                for mark in candidate.fingerprints:
+                    self._hopes.setdefault(mark, set()).add(index)
+                return
+        if pending.attempt <= self.job.max_attempts:
+            self._wanted.append(Wanted(pending.slot, pending.attempt))
+
+    def _take(self, marks: Iterable[str]) -> None:
+        """Give fingerprints to the slot that the fold stands at; higher slots that hoped for them lose."""
+        losers: set[int] = set()
+        for mark in marks:
+            self._taken[mark] = self._index
+            losers |= self._hopes.pop(mark, set())
+        for index in sorted(losers):
+            if index > self._index:
+                self._strike(index)
+
+    def _rejection(self, pending: _Pending, candidate: Candidate) -> str | None:
+        """Why the designer does not want it, or None."""
+        if candidate.digest.startswith(self._rejected_digests):
+            return "the recipe rejects its digest"
+        if pending.rejected < self._rejected_ids[pending.slot.id]:
+            pending.rejected += 1
+            return "the recipe rejects it"
         return None
 
     def _next(self) -> None:
-        self._made.pop(self._index, None)
+        del self._pending[self._index]
         self._index += 1
-        self._slot = self.job.slot(self._index)
-        self._tally = _Tally()
-        self._asked = False
 
 
 def _is_digest(name: str, job: Job) -> bool:

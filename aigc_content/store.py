@@ -101,7 +101,10 @@ class Store:
         if data is None or data.get("key") != key or data.get("attempt") != attempt:
             return None
         data["fingerprints"] = tuple(data.get("fingerprints", ()))
-        return Candidate(**data)
+        try:
+            return Candidate(**data)
+        except TypeError:  # written by another version
+            return None
 
     def add(self, candidate: Candidate) -> None:
         """Store a candidate.

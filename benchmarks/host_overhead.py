@@ -1,10 +1,11 @@
 """What the host costs: a build of light assets without exporters, against the bare generate-verify loop.
 
-    python benchmarks/host_overhead.py [--items 2000] [--repeats 3]
+    python benchmarks/host_overhead.py [--items 2000] [--repeats 3] [--folder DIR]
 
-Both run in one process (``inline``), one after the other, several times; the medians are compared. The host's time
-holds everything: store, fold, own files, previews, manifest, gallery, and the flush to the disk. A second build of
-the unchanged plan and one with two worker processes are timed as well.
+Both run in one process (``inline``), one after the other, several times; the best of each are compared, because what
+else runs on the machine can only add. The host's time holds everything: store, fold, own files, previews, manifest,
+gallery, and the flush to the disk. Processor time is given beside it: it says what the host itself costs on a machine
+that is busy with something else. A second build of the unchanged plan and one with two worker processes are timed too.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import argparse
 import json
 import os
 import shutil
-import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ["AIGC_PLUGINS_DIR"] = str(Path(__file__).parent.parent / "tests" / "light_plugin")
@@ -49,6 +50,11 @@ def bare(plan: Plan) -> float:
     return time.perf_counter() - start
 
 
+def processor_time() -> float:
+    now = os.times()
+    return now.user + now.system
+
+
 def host(plan: Plan, out: Path, executor: str) -> float:
     start = time.perf_counter()
     build_plan(plan, BuildOptions(out, executor=executor, workers=2))
@@ -59,28 +65,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=None, help="where to build; the system's temporary folder")
     arguments = parser.parse_args()
-    figures: dict[str, list[float]] = {"bare": [], "host": [], "second": [], "processes": []}
-    folder = Path(tempfile.mkdtemp(prefix="aigc-overhead-"))
+    wall: dict[str, list[float]] = {}
+    busy: dict[str, list[float]] = {}
+
+    def timed(name: str, run: Callable[[], float]) -> None:
+        before = processor_time()
+        wall.setdefault(name, []).append(run())
+        busy.setdefault(name, []).append(processor_time() - before)
+
+    folder = Path(tempfile.mkdtemp(prefix="aigc-overhead-", dir=arguments.folder))
     try:
         for repeat in range(arguments.repeats):
             plan = plan_of(arguments.items)
-            figures["bare"].append(bare(plan))
-            figures["host"].append(host(plan, folder / f"inline-{repeat}", "inline"))
-            figures["second"].append(host(plan, folder / f"inline-{repeat}", "inline"))
-            figures["processes"].append(host(plan, folder / f"processes-{repeat}", "processes"))
+            out = folder / f"inline-{repeat}"
+            timed("bare", lambda plan=plan: bare(plan))
+            timed("host", lambda plan=plan, out=out: host(plan, out, "inline"))
+            timed("second", lambda plan=plan, out=out: host(plan, out, "inline"))
+            out = folder / f"processes-{repeat}"
+            timed("processes", lambda plan=plan, out=out: host(plan, out, "processes"))
     finally:
         shutil.rmtree(folder)
-    seconds = {name: statistics.median(times) for name, times in figures.items()}
-    overhead = (seconds["host"] - seconds["bare"]) / arguments.items * 1000
+    each = {name: min(times) / arguments.items * 1000 for name, times in wall.items()}
+    each_busy = {name: min(times) / arguments.items * 1000 for name, times in busy.items()}
+    overhead = each["host"] - each["bare"]
     result = {
         "items": arguments.items,
-        "bare_ms_per_item": round(seconds["bare"] / arguments.items * 1000, 3),
-        "host_ms_per_item": round(seconds["host"] / arguments.items * 1000, 3),
+        "load_average": round(os.getloadavg()[0], 1),
+        "bare_ms_per_item": round(each["bare"], 3),
+        "host_ms_per_item": round(each["host"], 3),
         "overhead_ms_per_item": round(overhead, 3),
-        "ratio": round(seconds["host"] / seconds["bare"], 2),
-        "two_processes_ms_per_item": round(seconds["processes"] / arguments.items * 1000, 3),
-        "second_build_s": round(seconds["second"], 3),
+        "ratio": round(each["host"] / each["bare"], 2),
+        "overhead_processor_ms_per_item": round(each_busy["host"] - each_busy["bare"], 3),
+        "two_processes_ms_per_item": round(each["processes"], 3),
+        "second_build_s": round(min(wall["second"]), 3),
         "limit_ms": LIMIT_MS,
     }
     print(json.dumps(result, indent=1))

@@ -32,7 +32,7 @@ LIMITS = {"auto": 0.6, "plain": 1.25}
 """Greatest ratio of integer to float time, by ``AIGC_KERNELS``."""
 
 INTEGER, FLOAT, BARE = RUNS = ("integer", "float", "bare float")
-"""The integer network; its float twin; and a twin without limits, which is another function and no more than a time."""
+"""The integer network; its float twin; and a twin without limits, which is another function and only a time."""
 
 PART = 64
 """Drawings that a worker process makes at once."""
@@ -52,8 +52,8 @@ def networks(folder: Path) -> tuple[UNet, FloatUNet, FloatUNet]:
     stored, tensors = modelfile.load(folder)
     tensors.pop("templates", None)
     config = UNetConfig.from_json(stored["network"])
-    twins = (FloatUNet(config, tensors, clamped=clamped) for clamped in (True, False))
-    return (LevelModel(folder).net, *twins)
+    same, bare = (FloatUNet(config, tensors, clamped=clamped) for clamped in (True, False))
+    return LevelModel(folder).net, same, bare
 
 
 def half_drawn() -> tuple[np.ndarray, np.ndarray]:

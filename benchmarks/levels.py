@@ -23,7 +23,7 @@ import recipes
 from figures import heading, percent, table
 from level_metrics import Grid, NamedGrid
 
-PARTS = ("validity", "draws", "copies", "patterns", "picture")
+PARTS = ("validity", "draws", "copies", "patterns", "shape")
 SMALL = 4
 """Levels of each job in the small build that start-up is told from."""
 
@@ -210,6 +210,10 @@ def _kl_table(title: str, held: Sequence[Grid], others: Mapping[str, Sequence[Gr
         for name in columns[0]
     ]
     head = (title, "n=2", "n=3", "n=2, void as wall", "n=3, void as wall")
+    for name in others:
+        if name.startswith("Markov chain"):
+            of = [f"{c['levels'].excess / c[name].excess:.2f}" for c in columns]
+            rows.append((f"excess of the levels / of the {name}", *of))
     void = [100 * np.mean([(grid == lm.VOID).mean() for grid in grids]) for grids in (held, *others.values())]
     shares = ", ".join(f"{name} {share:.0f} %" for name, share in zip(("held-out", *others), void, strict=True))
     return table(head, rows) + f"\nMean share of void: {shares}.\n"
@@ -233,41 +237,29 @@ def _matched(shapes: Sequence[tuple[int, ...]], run: Run) -> list[list[Grid]]:
     return sets
 
 
-def picture(run: Run) -> str:
-    """The expressive range, beside that of held-out maps where those have the measure."""
-    import picture as drawing
-    from aigc_levels import measure
-    from aigc_levels.game import GameRef
+def shape(run: Run) -> str:
+    """The expressive range as a picture, and measures of shape beside those of held-out maps."""
+    import picture
+    import shapes
 
-    rules = GameRef("dungeon").game.rules
-    real = []
-    for item in run.held:
-        if LIKE_CELLS[0] <= item.grid.size <= LIKE_CELLS[1]:
-            grid = rules.parse_rows(["".join(lm.TILES[code] for code in row) for row in item.grid])
-            passable = rules.tables.walkable[grid]
-            open_share = measure.ratio(int(measure.eroded(passable).sum()), int(passable.sum()))
-            real.append((measure.count_rooms(measure.room_cells(rules, grid)), open_share))
-    made = [slot.metrics for slot in run.slots if slot.stem is not None]
-    graded = [
-        (slot.params["difficulty"], slot.metrics["difficulty"])
-        for slot in run.slots
-        if slot.stem is not None and "difficulty" in slot.params
-    ]
-
-    def pairs(x: str, y: str) -> lm.Floats:
-        return np.array([(metrics[x], metrics[y]) for metrics in made], dtype=np.float64)
-
+    real = shapes.shapes([item.grid for item in run.held if LIKE_CELLS[0] <= item.grid.size <= LIKE_CELLS[1]])
+    ours = shapes.shapes(run.grids)
+    made = [slot for slot in run.slots if slot.stem is not None]
+    paths = np.array([(slot.metrics["path_length"], slot.metrics["openness"]) for slot in made], dtype=np.float64)
+    graded = np.array(
+        [(slot.params["difficulty"], slot.metrics["difficulty"]) for slot in made if "difficulty" in slot.params]
+    )
     rooms = (0.0, 24.0, 0.0, 0.72)
+    many, few = f"{len(ours)} levels", f"{len(real)} held-out maps"
     panels = [
-        drawing.Panel(
-            f"{len(made)} levels", "path length", "openness", pairs("path_length", "openness"), (0, 120, 0, 0.72)
-        ),
-        drawing.Panel(f"{len(graded)} levels", "difficulty asked", "measured", np.array(graded), (0, 1, 0, 1)),
-        drawing.Panel(f"{len(made)} levels", "rooms", "openness", pairs("rooms", "openness"), rooms),
-        drawing.Panel(f"{len(real)} held-out maps", "rooms", "openness", np.array(real), rooms),
+        picture.Panel(many, "path length", "openness", paths, (0, 120, 0, 0.72)),
+        picture.Panel(f"{len(graded)} levels", "difficulty asked", "measured", graded, (0, 1, 0, 1)),
+        picture.Panel(many, "rooms", "openness", ours[:, :2], rooms),
+        picture.Panel(few, "rooms", "openness", real[:, :2], rooms),
     ]
-    drawing.draw(panels, 2, run.picture)
-    return f"Expressive range: {run.picture}\n"
+    picture.draw(panels, 2, run.picture)
+    sizes = f"{few} of {LIKE_CELLS[0]} to {LIKE_CELLS[1]} cells"
+    return shapes.shape_table({many: ours, sizes: real}) + f"\nExpressive range: {run.picture}\n"
 
 
 def main() -> None:
@@ -318,7 +310,7 @@ def main() -> None:
             "draws": draws,
             "copies": copies,
             "patterns": pattern_kl,
-            "picture": picture,
+            "shape": shape,
         }
         for name in options.parts:
             print(parts[name](run), flush=True)

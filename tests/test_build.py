@@ -182,6 +182,22 @@ def test_a_picture_that_an_exporter_makes_anyway_is_the_preview(light):
     assert not any(name.startswith("gallery/previews/") for name in light.tree())
 
 
+def test_a_job_may_want_the_bytes_that_another_has_already_in_place(light):
+    light.build({"count": 2, "export": ["alphabet"]})
+    (light.out / "words" / "words-000001.up.txt").unlink()
+    result = light.build({"count": 2, "export": ["alphabet"]}, {"count": 1, "export": ["alphabet"]})
+    assert result.status == 0
+    assert light.tree()["words1/alphabet.txt"] == light.tree()["words/alphabet.txt"]
+
+
+def test_a_preview_stays_when_the_exporter_that_made_the_same_picture_goes(light):
+    light.build({"count": 2, "export": ["picture"]})
+    light.build({"count": 2}, prune=True)
+    fresh = light.folder / "fresh"
+    light.build({"count": 2}, out=fresh)
+    assert light.tree() == light.tree(fresh)
+
+
 def test_dry_run_writes_nothing_and_says_what_would_be_made(light):
     assert light.build({"count": 5}, dry_run=True).made == 5
     assert not light.out.exists()

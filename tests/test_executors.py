@@ -41,6 +41,10 @@ class Sum:
     def size(self) -> int:
         return len(self.numbers)
 
+    def prepare(self, bench: Bench) -> None:
+        if self.fault == "slow start":
+            time.sleep(0.3)
+
     def run(self, bench: Bench):
         if self.fault == "value":
             raise ValueError("not a number")
@@ -91,6 +95,11 @@ def test_every_task_gives_its_result(run, name):
     results = run([Sum((n, n + 1), job=n % 2) for n in range(20)], name)
     assert sorted(result.value for result in results) == [2 * n + 1 for n in range(20)]
     assert {result.task.numbers[0] for result in results} == set(range(20))
+
+
+@pytest.mark.parametrize("name", ["inline", "processes"])
+def test_what_a_task_prepares_is_not_counted_as_its_time(run, name):
+    assert run([Sum((1,), "slow start")], name)[0].seconds < 0.25
 
 
 def test_no_worker_starts_without_a_task(run, monkeypatch):

@@ -13,9 +13,8 @@ from aigc_content.store import Candidate
 
 def candidate(slot, attempt, mark="", constraint=""):
     digest = f"{slot.index:04x}{attempt:04x}" * 8
-    return Candidate(
-        slot.key, attempt, constraint, fingerprints=(mark,) if mark else (), digest="" if constraint else digest
-    )
+    marks = tuple(mark) if len(mark) > 1 and mark.isupper() else (mark,) if mark else ()
+    return Candidate(slot.key, attempt, constraint, fingerprints=marks, digest="" if constraint else digest)
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def fold(job, world, order):
     return [
         (step.slot.index, step.candidate.attempt)
         if isinstance(step, Accepted)
-        else (step.slot.index, step.constraint, dict(step.constraints))
+        else (step.slot.index, step.constraint, dict(step.constraints), step.message)
         for step in decisions
     ]
 
@@ -77,14 +76,19 @@ def test_a_slot_without_attempts_left_fails_with_its_most_frequent_constraint(jo
     worlds = {i: [(f"m{i}", "")] * 3 for i in range(1, 5)}
     worlds[2] = [("", "unlucky"), ("m1", ""), ("m1", "")]
     found = fold(job(), worlds, [1, 2, 3, 4])
-    assert found[1] == (2, "duplicate", {"unlucky": 1, "duplicate": 2})
+    assert found[1] == (2, "duplicate", {"unlucky": 1, "duplicate": 2}, "repeats words-000001")
 
 
 def test_an_id_rejects_as_many_candidates_as_it_stands_there(job):
     worlds = {i: [(f"m{i}{a}", "") for a in range(3)] for i in range(1, 5)}
     assert fold(job(reject=("words-000002",)), worlds, [1, 2, 3, 4])[1] == (2, 2)
     assert fold(job(reject=("words-000002",) * 2), worlds, [1, 2, 3, 4])[1] == (2, 3)
-    assert fold(job(reject=("words-000002",) * 3), worlds, [1, 2, 3, 4])[1] == (2, "rejected", {"rejected": 3})
+    assert fold(job(reject=("words-000002",) * 3), worlds, [1, 2, 3, 4])[1] == (
+        2,
+        "rejected",
+        {"rejected": 3},
+        "the recipe rejects it",
+    )
 
 
 def test_an_id_rejects_only_what_would_have_been_taken(job):
@@ -111,7 +115,7 @@ def test_what_is_rejected_does_not_come_back_in_another_slot(job):
 def test_the_result_does_not_depend_on_the_order_of_arrival_nor_on_the_count(job):
     rng = random.Random(3)
     for _ in range(50):
-        worlds = world(rng, 12, 4, "abcdefghijklm")
+        worlds = world(rng, 12, 4, ["a", "b", "c", "d", "e", "AB", "BC", "CD", "ACE", "F", "GH", "HA", "x", "y", "z"])
         reject = tuple(rng.sample([f"words-{i:06d}" for i in range(1, 13)], 2))
         long = job(count=12, max_attempts=4, reject=reject)
         expected = fold(long, worlds, range(1, 13))
@@ -119,6 +123,18 @@ def test_the_result_does_not_depend_on_the_order_of_arrival_nor_on_the_count(job
             order = rng.sample(range(1, 13), 12)
             assert fold(long, worlds, order) == expected
         assert fold(dataclasses.replace(long, count=7), worlds, range(1, 8)) == expected[:7]
+
+
+def test_what_will_be_refused_is_asked_for_before_the_fold_comes_to_it(job):
+    selection = Selection(job())
+    slots = list(job().slots())
+    for slot in slots[2:]:
+        selection.add(slot.index, [candidate(slot, 1, "same")])
+    selection.add(1, [candidate(slots[0], 1, "same")])
+    assert isinstance(selection.step(), Accepted)
+    assert selection.step() == Wanted(slots[2], 2)
+    assert selection.step() == Wanted(slots[3], 2)
+    assert selection.step() is None
 
 
 def test_a_candidate_is_asked_for_once(job):

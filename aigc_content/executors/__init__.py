@@ -31,6 +31,9 @@ class Task(Protocol):
     def size(self) -> int:
         """How many items it does; its pieces' sizes add up to it."""
 
+    def prepare(self, bench: Bench) -> None:
+        """What is done once a worker and so does not count as the task's time."""
+
     def run(self, bench: Bench) -> Any:
         """Do it; the value travels back by pickle."""
 

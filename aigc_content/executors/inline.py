@@ -31,6 +31,7 @@ class Inline:
         for task in tasks:
             if task is None:
                 raise starved()
+            task.prepare(self._bench)
             start = time.perf_counter()
             value = task.run(self._bench)
             yield Result(task, value, time.perf_counter() - start)

@@ -79,6 +79,7 @@ def _serve(messages: queue.SimpleQueue[bytes], outgoing: BinaryIO) -> None:
             if kind == "job":
                 bench.jobs[number] = payload
                 continue
+            payload.prepare(bench)
             start = time.perf_counter()
             value = payload.run(bench)
             send(outgoing, ("done", number, value, time.perf_counter() - start))

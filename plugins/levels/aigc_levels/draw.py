@@ -99,6 +99,8 @@ class LevelModel:
 
     def object_scores(self, canvases: Sequence[Canvas]) -> list[npt.NDArray[np.int64]]:
         """How likely each object is in each hidden cell: a list of (H, W, objects) in 1/65536, 0 elsewhere."""
+        if not canvases:
+            return []
         logits = self._logits(canvases, m.OBJECT_STAGE)
         result = []
         for canvas, rows in zip(canvases, logits, strict=True):

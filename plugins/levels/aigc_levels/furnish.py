@@ -70,11 +70,10 @@ def furnish(net: LevelModel, drafts: Sequence[Draft]) -> None:
         draft.problem = _place_way(draft, seen)
     going = [draft for draft in drafts if draft.problem is None]
     wanted = [_wanted(draft) for draft in going]
+    scores = [seen for draft, seen in zip(drafts, scores, strict=True) if draft.problem is None]
     for left in range(ROUNDS, 0, -1):
         if left < ROUNDS:
             scores = net.object_scores([draft.canvas for draft in going])
-        else:
-            scores = [seen for draft, seen in zip(drafts, scores, strict=True) if draft.problem is None]
         for draft, seen, goods in zip(going, scores, wanted, strict=True):
             _place_goods(draft, seen, goods, left)
     for draft in going:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from aigc_content import Generator, Infeasible, ModelRef, Params, Preview, Request, Verdict
+from aigc_content import Conformance, Generator, Infeasible, ModelRef, Params, Preview, Request, Verdict
 from aigc_levels import model as m
 from aigc_levels import terrain
 from aigc_levels.check import check_level, verify_level
@@ -47,6 +47,13 @@ class Levels(Generator[LevelParams, Level]):
         if isinstance(params, LevelParams) and params.model is not None:
             return {"dungeon": params.model.path}
         return cls.models
+
+    @classmethod
+    def conformance(cls) -> Conformance:
+        """Requests, false proofs and golden digests."""
+        from aigc_levels.conformance import material
+
+        return material()
 
     def open(self) -> None:
         """Load the network; needs no torch."""
