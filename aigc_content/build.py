@@ -20,7 +20,7 @@ from aigc_content.errors import InternalError
 from aigc_content.executors import open_executor
 from aigc_content.ledger import GALLERY, Ledger, Lock, State, cannot_write
 from aigc_content.manifest import NAME as MANIFEST
-from aigc_content.output import Changes, Wanted, check_folders, sync
+from aigc_content.output import Changes, check_folders, sync
 from aigc_content.plan import Job, Plan, make_plan
 from aigc_content.plugins import discover
 from aigc_content.reasons import Reason, reasons, remembered
@@ -209,14 +209,15 @@ class _Build:
         self.explain(ledger)
         if self.is_up_to_date(ledger):
             return self.again(ledger)
-        _mark_as_ours(ledger.root)
+        check_folders(ledger.out, [f"{job.slug}/." for job in self.plan.jobs])  # before hours of work, not after
         store = Store(ledger.root)
         store.clean()
+        _mark_as_ours(store)
         schedule = self.produce(ledger, store)
         wanted = wanted_files(schedule.runs, self.options.title)
         changes = sync(ledger, store, wanted, force=self.options.force, prune=self.options.prune)
         failed = dict(sorted(schedule.constraints.items()))
-        ledger.commit(self.state(ledger, wanted, changes, failed))
+        ledger.commit(self.state(ledger, changes, failed))
         store.clean(keep_blobs={wanted[path].sha256 for path in changes.kept})
         made = len(schedule.made)
         unchanged = not (made or changes.written or changes.pruned)
@@ -228,7 +229,7 @@ class _Build:
         if self.is_up_to_date(ledger):
             return self.again(ledger)
         store = Store(ledger.root)
-        stored = sum(_is_stored(store, job, slot.key) for job in self.plan.jobs for slot in job.slots())
+        stored = sum(_stored(store, job) for job in self.plan.jobs)
         return self.result(self.plan.count - stored, {}, Changes())
 
     def produce(self, ledger: Ledger, store: Store) -> Schedule:
@@ -259,7 +260,8 @@ class _Build:
     def explain(self, ledger: Ledger) -> None:
         """Report why slots are made again, if that was asked for."""
         if self.options.explain:
-            self.reasons = tuple(reasons(ledger.state.jobs, self.plan))
+            store = Store(ledger.root)
+            self.reasons = tuple(reasons(ledger.state.jobs, self.plan, lambda job: _stored(store, job)))
             for reason in self.reasons:
                 self.report(Explained(reason))
 
@@ -281,13 +283,11 @@ class _Build:
         changes = Changes(unchanged=list(state.files), orphaned=orphaned)
         return self.result(0, state.summary.get("failed", {}), changes, unchanged=True)
 
-    def state(
-        self, ledger: Ledger, wanted: Mapping[str, Wanted], changes: Changes, failed: Mapping[str, int]
-    ) -> State:
+    def state(self, ledger: Ledger, changes: Changes, failed: Mapping[str, int]) -> State:
         """What the next build needs to know."""
         files = {path: ledger.state.files[path] for path in changes.kept if path in ledger.state.files}
         for path in (*changes.unchanged, *changes.written):
-            files[path] = ledger.entry(path, wanted[path].sha256)
+            files[path] = ledger.entry(path)
         orphans = {path: ledger.current(path) or "" for path in changes.orphaned}
         base = str(self.base.resolve()) if self.base else ""
         summary = {"failed": dict(failed), "kept": list(changes.kept)}
@@ -330,6 +330,11 @@ def _identity(plan: Plan, title: str) -> str:
     return digest([_REVISION, __version__, title, jobs])
 
 
+def _stored(store: Store, job: Job) -> int:
+    """How many of a job's slots the store can fill, as far as can be said without the fold."""
+    return sum(_is_stored(store, job, slot.key) for slot in job.slots())
+
+
 def _is_stored(store: Store, job: Job, key: str) -> bool:
     """Whether the store has all that a slot needs, as far as can be said without the fold."""
     for attempt in range(1, job.max_attempts + 1):
@@ -365,11 +370,8 @@ def _write_if_changed(path: Path, data: bytes, temporary_folder: Path) -> None:
     write_whole(path, data, temporary_folder if same_disk else path.parent)
 
 
-def _mark_as_ours(root: Path) -> None:
+def _mark_as_ours(store: Store) -> None:
     """Keep version control out of the host's own folder."""
-    note = root / ".gitignore"
+    note = store.root / ".gitignore"
     if not note.exists():
-        try:
-            note.write_text("*\n")
-        except OSError as error:
-            raise cannot_write(root.parent, error) from None
+        store.write(note, b"*\n")

@@ -16,6 +16,7 @@ import socket
 import stat
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -78,16 +79,18 @@ class Lock:
             )
         started = time.strftime("%Y-%m-%d %H:%M:%S %z")
         note = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
-        os.ftruncate(self._file, 0)
-        os.lseek(self._file, 0, os.SEEK_SET)
-        os.write(self._file, json.dumps(note).encode())
+        with suppress(OSError):  # on a full disk the lock holds all the same, only without a name
+            os.ftruncate(self._file, 0)
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.write(self._file, json.dumps(note).encode())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
-            os.ftruncate(self._file, 0)
+            with suppress(OSError):
+                os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
 
@@ -171,14 +174,19 @@ class Ledger:
         return entry.sha256
 
     def forget(self, path: str) -> None:
-        """Look at a path anew next time: it has been written."""
+        """Look at a path anew next time."""
         self._stats.pop(path, None)
 
-    def entry(self, path: str, digest: str) -> Entry:
-        """What the state remembers of a file that was just written or found unchanged."""
+    def placed(self, path: str, digest: str) -> None:
+        """Remember a file that was put in place just now, before anybody can change it."""
         info = os.lstat(f"{self._prefix}{path}")
-        racy = time.time_ns() - info.st_mtime_ns < _RACY_NS
-        return Entry(digest, info.st_size, 0 if racy else info.st_mtime_ns)
+        self._stats[path] = Entry(digest, info.st_size, info.st_mtime_ns)
+
+    def entry(self, path: str) -> Entry:
+        """What the state keeps of a file that was put in place or found unchanged."""
+        entry = self._stats[path]
+        racy = time.time_ns() - entry.mtime_ns < _RACY_NS
+        return Entry(entry.sha256, entry.size, 0) if racy else entry
 
     def untouched(self) -> bool:
         """Whether every file of the last build stands there as that build left it, by size and time."""

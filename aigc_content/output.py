@@ -72,7 +72,7 @@ def compare(ledger: Ledger, wanted: Mapping[str, Wanted], *, force: bool = False
             _check_no_folder(ledger.out, path)
         if current == file.sha256:
             changes.unchanged.append(path)
-        elif current is None or ledger.owns(path, current) or force:  # a link is replaced, not what it points to
+        elif force or not _is_foreign(ledger, path):  # a link is replaced, not what it points to
             changes.written.append(path)
         else:
             changes.kept.append(path)
@@ -105,7 +105,11 @@ def sync(
     if changes.written or changes.pruned:
         ledger.intend((path, wanted[path].sha256) for path in changes.written)
     uses = Counter(wanted[path].sha256 for path in changes.written if wanted[path].data is None)
-    for path in changes.written:
+    for path in tuple(changes.written):
+        if not force and _is_foreign(ledger, path):  # edited since `compare`
+            changes.written.remove(path)
+            changes.kept.append(path)
+            continue
         _place(ledger, store, path, wanted[path], last=uses[wanted[path].sha256] == 1)
         uses[wanted[path].sha256] -= 1
     for path in changes.pruned:
@@ -115,19 +119,24 @@ def sync(
     return changes
 
 
+def _is_foreign(ledger: Ledger, path: str) -> bool:
+    """Whether something stands there that the host did not write."""
+    current = ledger.current(path)
+    return current is not None and not ledger.owns(path, current)
+
+
 def _place(ledger: Ledger, store: Store, path: str, file: Wanted, *, last: bool) -> None:
     target = os.path.join(ledger.out, path)
-    ledger.forget(path)
-    if file.data is not None:
-        store.write(target, file.data)
-        return
     blob = store.blob(file.sha256)
     try:
-        if not last:
+        if file.data is not None:
+            store.write(target, file.data)
+        elif not last:
             store.write(target, blob.read_bytes())
-            return
-        os.utime(blob)  # the file is new now: what was made from an older one is out of date
-        move(blob, target)
+        else:
+            os.utime(blob)  # the file is new now: what was made from an older one is out of date
+            move(blob, target)
+        ledger.placed(path, file.sha256)
     except OSError as error:
         raise failure(error, target) from None
 

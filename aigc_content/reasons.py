@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,16 +49,22 @@ def remembered(plan: Plan) -> dict[str, Any]:
     }
 
 
-def reasons(before: Mapping[str, Any], plan: Plan) -> list[Reason]:
-    """Compare a plan with what `remembered` gave for the last build, job by job in plan order."""
+def reasons(before: Mapping[str, Any], plan: Plan, stored: Callable[[Job], int]) -> list[Reason]:
+    """Compare a plan with what `remembered` gave for the last build, job by job in plan order.
+
+    Args:
+        before: of the last build; empty when there was none.
+        plan: of this one.
+        stored: how many of a job's slots the store can fill, because an earlier build had the same job.
+    """
     found: list[Reason] = []
     for job, now in zip(plan.jobs, remembered(plan).values(), strict=True):
         old = before.get(job.name)
         if old is None:
-            what = f"a new job; all {job.count:,} slots are new" if before else f"all {job.count:,} slots are new"
-            found.append(Reason(job.name, "new", job.count, what))
+            text = f"a new job; all {job.count:,} slots are new" if before else f"all {job.count:,} slots are new"
+            found.append(Reason(job.name, "new", job.count, text + _still(stored(job))))
         else:
-            found.extend(_job_reasons(job, old, now) or [_unchanged(job)])
+            found.extend(_job_reasons(job, old, now, stored) or [_unchanged(job)])
     names = {job.name for job in plan.jobs}
     for name, old in before.items():
         if name not in names:
@@ -67,10 +73,12 @@ def reasons(before: Mapping[str, Any], plan: Plan) -> list[Reason]:
     return found
 
 
-def _job_reasons(job: Job, old: Mapping[str, Any], now: Mapping[str, Any]) -> list[Reason]:
+def _job_reasons(
+    job: Job, old: Mapping[str, Any], now: Mapping[str, Any], stored: Callable[[Job], int]
+) -> list[Reason]:
     changed = list(_key_changes(old, now))
     if changed:
-        text = f"all {job.count:,} slots are made again: {'; '.join(changed)}"
+        text = f"all {job.count:,} slots are made again: {'; '.join(changed)}{_still(stored(job))}"
         return [Reason(job.name, "changed", job.count, text)]
     found = []
     grown = job.count - int(old["count"])
@@ -136,6 +144,10 @@ def _short(value: Any) -> str:
     if isinstance(value, str) and len(value) == 64:
         return value[:12]
     return text if len(text) <= _LONG else text[: _LONG - 3] + "..."
+
+
+def _still(stored: int) -> str:
+    return f"; but {stored:,} of them are in the store from an earlier build" if stored else ""
 
 
 def _unchanged(job: Job) -> Reason:

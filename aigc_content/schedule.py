@@ -182,7 +182,8 @@ class Schedule:
     def _refused(self) -> Task | None:
         for run in self.runs:
             if run.refused:
-                items, run.refused = run.refused[: run.job.target.batch], run.refused[run.job.target.batch :]
+                size = min(run.job.target.batch, self._size(run, len(run.refused), MakeTask))
+                items, run.refused = run.refused[:size], run.refused[size:]
                 return MakeTask(run.number, tuple(slot for slot, _ in items), tuple(first for _, first in items))
         return None
 

@@ -66,6 +66,7 @@ class _Pending:
     slot: Slot
     made: deque[Candidate] = field(default_factory=deque)
     attempt: int = 1
+    asked: int = 1
     rejected: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     messages: dict[str, str] = field(default_factory=dict)
@@ -107,9 +108,9 @@ class Selection:
         """The next decision.
 
         Returns:
-            a decision about the lowest undecided slot; or `Wanted`, once for each attempt, for a slot whose candidates
-            are all refused; or None: candidates must be added first, or all is decided. A slot's first attempts
-            are never asked for.
+            a decision about the lowest undecided slot; or `Wanted`, once an attempt, for a slot whose candidates are
+            all refused; or None: candidates must be added first, or all is decided. A slot's first attempts are
+            never asked for.
         """
         pending = self._pending.get(self._index)
         while pending is not None and pending.made:
@@ -148,7 +149,8 @@ class Selection:
                 for mark in candidate.fingerprints:
                     self._hopes.setdefault(mark, set()).add(index)
                 return
-        if pending.attempt <= self.job.max_attempts:
+        if pending.asked < pending.attempt <= self.job.max_attempts:
+            pending.asked = pending.attempt
             self._wanted.append(Wanted(pending.slot, pending.attempt))
 
     def _take(self, marks: Iterable[str]) -> None:

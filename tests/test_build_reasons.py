@@ -64,3 +64,11 @@ def test_a_raised_revision_is_named(light, monkeypatch):
     light.build({"count": 2})
     monkeypatch.setattr(light.plan({"count": 2}).jobs[0].target, "revision", 2)
     assert "revision 1 -> 2" in texts(light.build({"count": 2}, explain=True))["words"][2]
+
+
+def test_what_an_earlier_build_has_left_in_the_store_is_told(light):
+    light.build({"count": 4})
+    light.build({"count": 4, "params": {"length": 9}})
+    result = light.build({"count": 5}, explain=True)
+    assert texts(result)["words"][2].endswith("; but 4 of them are in the store from an earlier build")
+    assert (result.made, result.reused) == (1, 4)

@@ -213,11 +213,13 @@ def test_a_folder_in_place_of_a_file_and_the_reverse_are_refused(light, force):
     with pytest.raises(OutputError) as caught:
         light.build(JOB, force=force)
     assert caught.value.code == "O005"
-    shutil.rmtree(light.out / "words")
+    shutil.rmtree(light.out)
+    light.out.mkdir()
     (light.out / "words").write_text("a file\n")
     with pytest.raises(OutputError) as caught:
         light.build(JOB, force=force)
     assert caught.value.code == "O005"
+    assert not (light.out / ".aigc" / "store").exists(), "it is told before anything is made"
 
 
 def test_names_that_differ_in_case_alone_are_refused(light):
@@ -254,8 +256,8 @@ def test_a_lock_ends_with_its_process(light):
     assert light.build(JOB).status == 0
 
 
-def test_after_a_build_that_was_cut_off_the_journal_says_what_is_ours(light, monkeypatch):
-    """Cut off while files are put in place, then built with a changed recipe: nothing of ours looks edited."""
+def cut_off(light, monkeypatch, *jobs):
+    """A build that ends in the middle of putting its files in place."""
     calls = 0
     real = os.replace
 
@@ -267,11 +269,17 @@ def test_after_a_build_that_was_cut_off_the_journal_says_what_is_ours(light, mon
                 raise KeyboardInterrupt
         real(source, target)
 
-    light.build(JOB | {"params": {"letters": "xyz"}})
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", replace)
         with pytest.raises(KeyboardInterrupt):
-            light.build(JOB)
+            light.build(*jobs)
+
+
+@pytest.mark.parametrize("built_before", [True, False])
+def test_after_a_build_that_was_cut_off_the_journal_says_what_is_ours(light, monkeypatch, built_before):
+    if built_before:
+        light.build(JOB | {"params": {"letters": "xyz"}})
+    cut_off(light, monkeypatch, JOB)
     third = JOB | {"params": {"letters": "uvw"}}
     assert Ledger(light.out).interrupted
     assert light.build(third).status == 0
@@ -279,6 +287,18 @@ def test_after_a_build_that_was_cut_off_the_journal_says_what_is_ours(light, mon
     light.build(third, out=fresh)
     assert light.tree() == light.tree(fresh)
     assert not Ledger(light.out).interrupted
+
+
+def test_files_of_a_build_that_was_cut_off_can_be_pruned_by_another_recipe(light, monkeypatch):
+    cut_off(light, monkeypatch, JOB)
+    placed = sorted(light.tree())
+    assert placed
+    other = {"name": "others", "count": 2}
+    assert light.build(other).changes.orphaned == placed
+    assert sorted(light.build(other, prune=True).changes.pruned) == placed
+    fresh = light.folder / "fresh"
+    light.build(other, out=fresh)
+    assert light.tree() == light.tree(fresh)
 
 
 def test_a_disk_that_fills_stops_the_build_and_the_next_one_completes_it(light, monkeypatch):
@@ -327,6 +347,40 @@ def test_the_state_knows_recent_files_may_still_change(tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.write_text("x")
     book = Ledger(tmp_path)
-    assert book.entry("file", "d").mtime_ns == 0
+    book.current("file")
+    assert book.entry("file").mtime_ns == 0
     monkeypatch.setattr(ledger_module, "_RACY_NS", -1)
-    assert book.entry("file", "d").mtime_ns == file.stat().st_mtime_ns
+    assert book.entry("file").mtime_ns == file.stat().st_mtime_ns
+
+
+def test_an_edit_while_the_build_still_runs_is_seen(light, monkeypatch):
+    from aigc_content import output
+
+    file = light.out / "words" / "words-000002.txt"
+    flush = output._flush
+
+    def edit_and_flush(*arguments):
+        file.write_text("mine\n")
+        flush(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(output, "_flush", edit_and_flush)
+        light.build(JOB)
+    assert light.build(JOB).changes.kept == ["words/words-000002.txt"]
+    assert file.read_text() == "mine\n"
+
+
+def test_an_edit_just_before_its_file_is_replaced_is_kept(light, monkeypatch):
+    light.build(JOB)
+    file = light.out / "words" / "words-000002.txt"
+    intend = Ledger.intend
+
+    def edit_and_intend(self, files):
+        intend(self, files)
+        file.write_text("mine\n")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "intend", edit_and_intend)
+        result = light.build(JOB | {"params": {"letters": "xyz"}})
+    assert result.changes.kept == ["words/words-000002.txt"]
+    assert file.read_text() == "mine\n"

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
 
 from aigc_content.errors import ModelError
 from aigc_content.models import CONFIG, WEIGHTS, check_safetensors, read_config
@@ -19,7 +20,7 @@ Tensors = dict[str, npt.NDArray[Any]]
 
 def save(folder: Path, config: dict[str, Any], tensors: Tensors) -> None:
     """Write ``model.safetensors`` and ``config.json`` into an existing folder."""
-    save_file({name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}, folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(to_bytes({name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}))
     text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False)
     (folder / CONFIG).write_text(text + "\n", "utf-8")
 

@@ -62,8 +62,6 @@ class UNet(nn.Module):
         self.head_a = Layer(widths[0], widths[0])
         self.head_b = Layer(widths[0], config.outputs, gain=0.5)
         nn.init.constant_(self.head_b.log_gain, -3.0)
-        offsets = torch.tensor((0, *config.conditions[:-1])).cumsum(0)
-        self.register_buffer("offsets", offsets, persistent=False)
 
     def forward(self, planes: Tensor, conditions: Tensor, inside: Tensor) -> Tensor:
         """Logits in nat, (B, outputs, H, W).
@@ -77,7 +75,7 @@ class UNet(nn.Module):
         masks = [inside[:, None]]
         for _ in range(config.levels - 1):
             masks.append(F.max_pool2d(masks[-1], 2))
-        rows = conditions + self.offsets
+        rows = conditions + torch.tensor((0, *config.conditions[:-1]), device=conditions.device).cumsum(0)
         residual = torch.stack([table(planes[:, i]) for i, table in enumerate(self.tables)]).sum(dim=0)
         residual = (residual * inside[..., None]).permute(0, 3, 1, 2)  # (B, C, H, W), channels last
         skips = []

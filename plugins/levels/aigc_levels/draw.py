@@ -8,7 +8,7 @@ sketch or from an earlier drawing, are seen and never changed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,14 @@ from aigc_levels import model as m
 from aigc_levels.model import Grid
 
 FORMAT = "levels-1"
+HOT, COLD = 1.0, 0.4
+"""Temperature of the first and the last pass over a structure."""
+
+GUIDANCE = 256
+"""How far the conditions push the structure, in 1/256."""
+
+_FREE = [m.INDEX[name] for name in m.FREE]
+_UNTOLD = [m.untold(name) for name in m.FREE]
 _ANGLE = Decimal("1.5707963267948966")
 
 
@@ -77,7 +85,11 @@ class LevelModel:
         self.net = UNet(UNetConfig.from_json(config["network"]), tensors)
 
     def draw_structure(self, canvases: Sequence[Canvas], steps: int) -> None:
-        """Draw every hidden structure cell of canvases of one size, in place, in ``steps`` passes."""
+        """Draw every hidden structure cell of canvases of one size, in place, in ``steps`` passes.
+
+        The temperature falls from `HOT` to `COLD` times the canvas's own: early cells decide what the level will
+        be and may be bold, late ones only finish it, and what is unlikely there is a hole in a wall.
+        """
         hidden = [np.flatnonzero(c.structure.ravel() == m.STRUCTURE_MASK) for c in canvases]
         orders = []
         for canvas, cells in zip(canvases, hidden, strict=True):
@@ -88,14 +100,29 @@ class LevelModel:
             busy = [i for i, order in enumerate(orders) if len(order)]
             if not busy:
                 return
-            logits = self._logits([canvases[i] for i in busy], m.STRUCTURE_STAGE)
+            logits = self._guided([canvases[i] for i in busy])
             for place, index in enumerate(busy):
                 canvas, order = canvases[index], orders[index]
                 left = len(hidden[index]) * _hidden_share(step + 1, steps) // 65536
                 now, orders[index] = order[: len(order) - left], order[len(order) - left :]
                 scores = logits[place].reshape(-1, m.OUTPUTS)[now, : len(m.STRUCTURES)]
-                tokens, _ = sampling.draw(scores, canvas.rng, canvas.temperature)
+                warmth = HOT if steps == 1 else HOT + (COLD - HOT) * step / (steps - 1)
+                tokens, _ = sampling.draw(scores, canvas.rng, canvas.temperature * warmth)
                 canvas.structure.ravel()[now] = tokens
+
+    def _guided(self, canvases: Sequence[Canvas]) -> npt.NDArray[np.int32]:
+        """Logits of the structure, moved away from what the network would draw without being told anything.
+
+        Classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598) in whole numbers.
+        """
+        bare = []
+        for canvas in canvases:
+            told = canvas.told.copy()
+            told[_FREE] = _UNTOLD
+            bare.append(replace(canvas, told=told))
+        both = self._logits([*canvases, *bare], m.STRUCTURE_STAGE)
+        told_, untold = both[: len(canvases)], both[len(canvases) :]
+        return told_ + (told_ - untold) * GUIDANCE // 256
 
     def object_scores(self, canvases: Sequence[Canvas]) -> list[npt.NDArray[np.int64]]:
         """How likely each object is in each hidden cell: a list of (H, W, objects) in 1/65536, 0 elsewhere."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
+
+import numpy as np
 
 from aigc_content import File, Preview
 from aigc_levels.game import KIND_OF_TRAIT
@@ -20,7 +22,7 @@ from aigc_levels.measure import path_cells
 from aigc_levels.paint import render, tile_layers
 from aigc_levels.params import LevelParams
 from aigc_levels.rules import Rules, Tile
-from aigc_levels.tileset import Tileset, load_tileset
+from aigc_levels.tileset import Tileset, default_tileset
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 TILED_VERSION = "1.10.2"
@@ -41,22 +43,21 @@ def text(level: Level, params: LevelParams, name: str) -> Iterator[File]:
 
 def tiled(level: Level, params: LevelParams, name: str) -> Iterator[File]:
     """A ``.tmj`` map, and the job's tileset with its picture."""
-    tileset, names = looks(level.rules, params)
-    yield File(".tmj", _json(_tiled_map(level, tileset, names)))
-    yield File("tileset.tsj", _json(_tiled_tileset(level.rules, tileset, names)), shared=True)
-    yield File("tileset.png", tileset.sheet.png, shared=True)
+    look = look_of(level.rules, params)
+    yield File(".tmj", _json(_tiled_map(level, look)))
+    yield File("tileset.tsj", _tiled_tileset(look, level.rules.model_dump_json()), shared=True)
+    yield File("tileset.png", look.tileset.sheet.png, shared=True)
 
 
 def picture(level: Level, params: LevelParams) -> bytes:
     """The level as a PNG file."""
-    tileset, names = looks(level.rules, params)
-    return render(level.grid, names, tileset, level.salt, text=_TEXT)
+    return _drawn(look_of(level.rules, params), level.grid.tobytes(), level.width, level.salt)
 
 
 def preview(level: Level, params: LevelParams) -> Preview:
     """The picture, with the winning path as an overlay."""
-    tileset, _ = looks(level.rules, params)
-    return Preview("image/png", picture(level, params), path_overlay(level, tileset.tile_size))
+    tile_size = look_of(level.rules, params).tileset.tile_size
+    return Preview("image/png", picture(level, params), path_overlay(level, tile_size))
 
 
 def path_overlay(level: Level, tile_size: tuple[int, int]) -> bytes:
@@ -78,25 +79,46 @@ def path_overlay(level: Level, tile_size: tuple[int, int]) -> bytes:
     ).encode()
 
 
-def looks(rules: Rules, params: LevelParams) -> tuple[Tileset, tuple[str, ...]]:
-    """The tileset, and for each tile of the game the name under which it stands there.
+@dataclass(frozen=True)
+class Look:
+    """How a game's tiles look.
+
+    Attributes:
+        key: digest of the designer's tileset file; empty for the drawn one.
+        names: for each tile of the game, the name under which it stands in the tileset.
+        tileset: with its picture.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    tileset: Tileset = field(compare=False, repr=False)
+
+
+def look_of(rules: Rules, params: LevelParams) -> Look:
+    """The look that the params ask for.
 
     A designer's own tileset has every tile by its name. The drawn one lends a tile that it does not know the look
     of its trait.
     """
-    own = params.open_tileset()
-    if own is not None:
-        return own, tuple(tile.name for tile in rules.tiles)
-    tileset = default_tileset()
-    return tileset, tuple(_lent(tile, tileset) for tile in rules.tiles)
+    if params.tileset is None:
+        tileset = default_tileset()
+        return Look("", tuple(_lent(tile, tileset) for tile in rules.tiles), tileset)
+    key = params.tileset.sha256
+    if key not in _OWN:
+        _OWN.clear()  # one job at a time
+        own = params.open_tileset()
+        _OWN[key] = default_tileset() if own is None else own
+    return Look(key, tuple(tile.name for tile in rules.tiles), _OWN[key])
 
 
-@lru_cache(maxsize=1)
-def default_tileset() -> Tileset:
-    """The tileset that the plugin draws itself (`aigc_levels.atlas`)."""
-    assets = files("aigc_levels") / "assets"
-    definition = (assets / "dungeon.tileset.yaml").read_bytes()
-    return load_tileset(definition, lambda name: (assets / name).read_bytes(), "dungeon.tileset.yaml")
+_OWN: dict[str, Tileset] = {}
+
+
+@lru_cache(maxsize=4)
+def _drawn(look: Look, cells: bytes, width: int, salt: int) -> bytes:
+    """The picture of a grid; the exporter and the gallery ask for the same one after the other."""
+    grid = np.frombuffer(cells, dtype=np.uint8).reshape(-1, width)
+    return render(grid, look.names, look.tileset, salt, text=_TEXT)
 
 
 def _lent(tile: Tile, tileset: Tileset) -> str:
@@ -107,9 +129,9 @@ def _lent(tile: Tile, tileset: Tileset) -> str:
     return next((name for name in by_trait if name in tileset.tiles), "floor")
 
 
-def _tiled_map(level: Level, tileset: Tileset, names: tuple[str, ...]) -> dict[str, Any]:
-    ground, objects = tile_layers(level.grid, names, tileset, level.salt)
-    width, height = tileset.tile_size
+def _tiled_map(level: Level, look: Look) -> dict[str, Any]:
+    ground, objects = tile_layers(level.grid, look.names, look.tileset, level.salt)
+    width, height = look.tileset.tile_size
     things = list(_tiled_objects(level, (width, height)))
     size = {"width": level.width, "height": level.height}
     layers: list[dict[str, Any]] = [
@@ -194,17 +216,20 @@ def _role(tile: Tile) -> str:
     return next((role for role in ROLES if role in tile.traits), "")
 
 
-def _tiled_tileset(rules: Rules, tileset: Tileset, names: tuple[str, ...]) -> dict[str, Any]:
+@lru_cache(maxsize=4)
+def _tiled_tileset(look: Look, rules_json: str) -> bytes:
+    """The ``.tsj`` of a look; ``rules_json`` is the game's `Rules` as JSON."""
+    rules, tileset = Rules.model_validate_json(rules_json), look.tileset
     sheet = tileset.sheet
     width, height = tileset.tile_size
     meaning: dict[int, Tile] = {}
-    for tile, name in zip(rules.tiles, names, strict=True):
-        look = tileset.tiles[name]
-        for part in (look, *look.rules):
+    for tile, name in zip(rules.tiles, look.names, strict=True):
+        shown = tileset.tiles[name]
+        for part in (shown, *shown.rules):
             for variants in part.looks():
                 for number in variants.variants:
                     meaning.setdefault(number, tile)
-    return {
+    tsj = {
         "type": "tileset",
         "version": "1.10",
         "tiledversion": TILED_VERSION,
@@ -227,6 +252,7 @@ def _tiled_tileset(rules: Rules, tileset: Tileset, names: tuple[str, ...]) -> di
             for number, tile in sorted(meaning.items())
         ],
     }
+    return _json(tsj)
 
 
 def _property(name: str, value: int | str) -> dict[str, Any]:

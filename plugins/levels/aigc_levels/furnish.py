@@ -28,6 +28,7 @@ ROUNDS = 2
 _STARTS = 6
 _SAFE_STEPS = 3
 _LOCK_DOORS = 12
+_LOCK_ROOM = 6  # cells that a lock leaves to the start
 _TOKEN = {"enemy": m.ENEMY, "loot": m.LOOT, "trap": m.TRAP, "key": m.KEY}
 
 Scores = npt.NDArray[np.int64]
@@ -54,6 +55,16 @@ class Draft:
     grid: Grid = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
     near: Flags = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
     problem: Infeasible | None = None
+
+    @property
+    def open_cells(self) -> Flags:
+        """Cells that the sketch leaves open."""
+        return np.asarray(self.fixed == FREE, dtype=np.bool_)
+
+    @property
+    def ends(self) -> list[Cell]:
+        """Start and exits of the sketch."""
+        return [*self.fixed_cells("start"), *self.fixed_cells("exit")]
 
     def fixed_cells(self, trait: str) -> list[Cell]:
         """Cells of the sketch whose tile has a trait."""
@@ -125,10 +136,15 @@ def _place_way(draft: Draft, scores: Scores) -> Infeasible | None:
         return Infeasible("winnable", "the structure has no room for start and exit")
     chance = scores[:, :, m.EXIT] + 1
     found: tuple[int, Cell, Cell] | None = None
+    remote: Cell | None = None
     for _ in range(_STARTS):
-        start = starts[0] if starts else _pick(chance * open_cells, canvas)
+        start = starts[0] if starts else remote or _pick(chance * open_cells, canvas)
         far = terrain.distance(area, [start])
         goal, miss = _pick_exit(draft, far, chance * open_cells, exits)
+        remote = None
+        if goal is None:  # from one end of the level to the other, if anywhere
+            y, x = divmod(int(np.where(open_cells, far, -1).argmax()), far.shape[1])
+            remote = (y, x) if (y, x) != start else None
         if goal is not None and (found is None or miss < found[0]):
             found = (miss, start, goal)
         if (found is not None and found[0] <= 2) or (starts and exits):
@@ -181,20 +197,25 @@ def _place_locks(draft: Draft, area: Flags, scores: Scores, start: Cell, goal: C
     for code, number in wish.locks.items():
         have = int((draft.grid == code).sum())
         free_doors = (draft.fixed == FREE) & area
-        doors = free_doors & (canvas.structure == m.DOOR)
-        if not doors.any():
-            doors = free_doors & terrain.narrow(canvas.structure) & (canvas.objects == m.OBJECT_MASK)
-        cells = [(int(y), int(x)) for y, x in np.argwhere(doors & (draft.grid != code))]
-        order = canvas.rng.permutation(len(cells))[:_LOCK_DOORS]
-        held = _shut(draft, area)
-        gains = list(terrain.lock_gains(held, [cells[i] for i in order], start))
-        gains.sort(key=lambda gain: (not gain[1][goal], -int(gain[1].sum())))
-        for door, kept in gains[: max(0, number - have)]:
-            if int((held & ~kept).sum()) < 6:
-                continue
-            draft.grid[door] = code
-            canvas.structure[door] = m.DOOR
-            canvas.objects[door] = m.NONE
+        gaps = terrain.narrow(canvas.structure) & (canvas.objects == m.OBJECT_MASK)
+        for places in (canvas.structure == m.DOOR, gaps):  # a narrow place where no door parts anything
+            if have >= number:
+                break
+            held = _shut(draft, area)
+            cells = [(int(y), int(x)) for y, x in np.argwhere(places & free_doors & (draft.grid != code))]
+            order = canvas.rng.permutation(len(cells))[:_LOCK_DOORS]
+            gains = [
+                (door, kept)
+                for door, kept in terrain.lock_gains(held, [cells[i] for i in order], start)
+                if int((held & ~kept).sum()) >= _LOCK_ROOM
+            ]
+            gains.sort(key=lambda gain: (not gain[1][goal], -int(gain[1].sum())))
+            chosen = [door for door, _ in gains[: number - have]]
+            have += len(chosen)
+            for door in chosen:
+                draft.grid[door] = code
+                canvas.structure[door] = m.DOOR
+                canvas.objects[door] = m.NONE
     _place_keys(draft, area, scores, start)
 
 

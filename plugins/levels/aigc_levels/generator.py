@@ -21,7 +21,7 @@ from aigc_levels.params import LevelParams
 from aigc_levels.rules import FREE
 from aigc_levels.wishes import make_wish
 
-STEPS = 10
+STEPS = 12
 """Passes of the network for a whole structure."""
 
 REMASK_STEPS = 4
@@ -85,6 +85,7 @@ class Levels(Generator[LevelParams, Level]):
             if turn <= REMASKS:
                 self.net.draw_structure([drafts[i].canvas for i in going], REMASK_STEPS if turn else STEPS)
             for i in going:
+                terrain.tidy(drafts[i].canvas.structure, drafts[i].open_cells, drafts[i].ends)
                 _keep_limits(drafts[i])
             furnish(self.net, [drafts[i] for i in going])
             failed = []
@@ -97,8 +98,7 @@ class Levels(Generator[LevelParams, Level]):
                     if turn < REMASKS:
                         _remask(draft, made.constraint)
                     elif turn == REMASKS:
-                        wanted = [*draft.fixed_cells("start"), *draft.fixed_cells("exit")]
-                        terrain.join(draft.canvas.structure, draft.fixed == FREE, wanted)
+                        terrain.join(draft.canvas.structure, draft.open_cells, draft.ends)
             going = failed
             if not going:
                 break
@@ -173,9 +173,8 @@ def _remask(draft: Draft, constraint: str) -> None:
     height, width = structure.shape
     inner = ~terrain.border(structure.shape) & (draft.fixed == FREE)
     hide = np.zeros(structure.shape, dtype=np.bool_)
-    wanted = [*draft.fixed_cells("start"), *draft.fixed_cells("exit")]
     if constraint in ("reachable", "winnable", "keys"):
-        for area, main in terrain.minor_areas(structure, wanted):
+        for area, main in terrain.minor_areas(structure, draft.ends):
             hide |= terrain.grown(area, 2 if int(area.sum()) > terrain.POCKET else 1)
             for cell in terrain.gap(structure, area, main, inner):
                 hide[max(0, cell[0] - 1) : cell[0] + 2, max(0, cell[1] - 1) : cell[1] + 2] = True

@@ -255,15 +255,23 @@ def distances(rules: Rules, grid: Grid, origins: Iterable[Cell]) -> npt.NDArray[
     return np.array(far, np.int32).reshape(-1, board.stride)[1:-1, 1:-1]
 
 
-def components(mask: Flags) -> tuple[npt.NDArray[np.int32], int]:
-    """Connected parts (four neighbors) of a mask.
+def components(mask: Flags, corners: bool = False) -> tuple[npt.NDArray[np.int32], int]:
+    """Connected parts of a mask.
+
+    Args:
+        mask: shape (height, width).
+        corners: whether cells that touch at a corner are connected (eight neighbors, not four).
 
     Returns:
         Labels of the mask's shape, 0 where it is false and 1, 2, ... in reading order of each part's first cell;
         and the number of parts.
     """
     height, width = mask.shape
-    stride = width + 1  # one false column and row between the rows' ends
+    stride = width + 1
+    steps = [-stride, 1, stride, -1]
+    if corners:
+        steps += [-stride - 1, -stride + 1, stride + 1, stride - 1]
+    # one false column and row between the rows' ends
     left = np.zeros((height + 2, stride), np.uint8)
     left[1:-1, :-1] = mask
     todo = bytearray(left.tobytes())
@@ -276,7 +284,8 @@ def components(mask: Flags) -> tuple[npt.NDArray[np.int32], int]:
         queue = [first]
         for place in queue:  # grows while it is read
             labels[place] = count
-            for after in (place - stride, place + 1, place + stride, place - 1):
+            for step in steps:
+                after = place + step
                 if todo[after]:
                     todo[after] = 0
                     queue.append(after)

@@ -18,6 +18,9 @@ from aigc_levels.solve import Cell, components
 POCKET = 6
 """Areas of at most so many cells are filled in by `join`, larger ones are connected."""
 
+CRUMB = 2
+"""Walls of at most so many cells that touch no other are taken away by `tidy`."""
+
 _STEPS = ((-1, 0), (0, 1), (1, 0), (0, -1))
 _RING = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 
@@ -112,18 +115,8 @@ def dispensable(free: Flags) -> Flags:
 
 
 def narrow(structure: Grid) -> Flags:
-    """Floor cells between two walls that face each other, with passable cells on the other two sides."""
-    free = np.pad(passable(structure), 1)
-    wall = np.pad(structure == m.WALL, 1, constant_values=True)
-
-    def near(mask: Flags, dy: int, dx: int) -> Flags:
-        return np.asarray(
-            mask[1 + dy : 1 + dy + structure.shape[0], 1 + dx : 1 + dx + structure.shape[1]], dtype=np.bool_
-        )
-
-    upright = near(wall, 0, -1) & near(wall, 0, 1) & near(free, -1, 0) & near(free, 1, 0)
-    level = near(wall, -1, 0) & near(wall, 1, 0) & near(free, 0, -1) & near(free, 0, 1)
-    return np.asarray((structure == m.FLOOR) & (upright | level), dtype=np.bool_)
+    """Floor cells that could be a door."""
+    return np.asarray((structure == m.FLOOR) & _doorways(structure), dtype=np.bool_)
 
 
 def gap(structure: Grid, origin: Flags, goal: Flags, open_to: Flags) -> list[Cell]:
@@ -160,6 +153,35 @@ def minor_areas(structure: Grid, wanted: Iterable[Cell] = ()) -> Iterator[tuple[
     for label in range(1, int(labels.max(initial=0)) + 1):
         if label != main:
             yield labels == label, labels == main
+
+
+def tidy(structure: Grid, free: Flags, wanted: Iterable[Cell] = ()) -> None:
+    """Take away what is noise, in place: pockets of few cells, crumbs of wall, doors that are none.
+
+    Args:
+        structure: (H, W) tokens.
+        free: cells that may be changed.
+        wanted: cells that the main area should hold.
+    """
+    crumbs, count = components(structure == m.WALL, corners=True)
+    sizes = np.bincount(crumbs.ravel(), minlength=count + 1)
+    structure[(crumbs > 0) & (sizes[crumbs] <= CRUMB) & free] = m.FLOOR
+    labels, main = main_area(passable(structure), wanted)
+    sizes = np.bincount(labels.ravel())
+    for label in np.flatnonzero(sizes <= POCKET):
+        area = labels == label
+        if label not in (0, main) and free[area].all():
+            structure[area] = m.WALL
+    structure[(structure == m.DOOR) & ~_doorways(structure) & free] = m.FLOOR
+
+
+def _doorways(structure: Grid) -> Flags:
+    """Passable cells between two walls that face each other, open on the other two sides."""
+    wall = np.pad(structure == m.WALL, 1, constant_values=True)
+    open_ = np.pad(passable(structure), 1)
+    upright = wall[1:-1, :-2] & wall[1:-1, 2:] & open_[:-2, 1:-1] & open_[2:, 1:-1]
+    level = wall[:-2, 1:-1] & wall[2:, 1:-1] & open_[1:-1, :-2] & open_[1:-1, 2:]
+    return np.asarray(upright | level, dtype=np.bool_)
 
 
 def join(structure: Grid, free: Flags, wanted: Iterable[Cell] = ()) -> None:
