@@ -15,7 +15,14 @@ from aigc_content.nn import kernels
 from aigc_content.nn.unet import Tensors, UNet, UNetConfig
 from aigc_content.rng import Stream
 
-CONFIG = UNetConfig(planes=(4, 3), conditions=(3, 5), outputs=6, channels=(16, 24, 32), down=((1,), (2,), (1, 2)), up=((1,), (1,)))
+CONFIG = UNetConfig(
+    planes=(4, 3),
+    conditions=(3, 5),
+    outputs=6,
+    channels=(16, 24, 32),
+    down=((1,), (2,), (1, 2)),
+    up=((1,), (1,)),
+)
 GOLDEN = "a1c23041722f39036e69f055b59ae816024eb8aadd0073f069846389f4d30f26"
 
 
@@ -37,7 +44,8 @@ def random_tensors(config: UNetConfig, name: str) -> Tensors:
         tensors[f"{key}.m"] = ((1 + stream.integers(64, channels) / 64) / 512).astype(np.float32)
 
     def table(key: str, rows: int, channels: int) -> None:
-        tensors[f"{key}.t"] = (stream.integers(20001, rows * channels) - 10000).reshape(rows, channels).astype(np.int32)
+        values = stream.integers(20001, rows * channels) - 10000
+        tensors[f"{key}.t"] = values.reshape(rows, channels).astype(np.int32)
 
     widths = config.channels
     for index, size in enumerate(config.planes):

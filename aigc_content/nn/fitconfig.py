@@ -10,6 +10,8 @@ class FitConfig(BaseModel):
 
     Attributes:
         minutes: wall-clock time of the whole run.
+        steps: number of steps of the whole run, so that it does not depend on the machine's speed; 0 goes by
+            ``minutes``.
         learning_rate: before decay.
         warmup_steps: steps until the full rate.
         decay_share: last share of the time in which the rate falls to 2 %.
@@ -23,6 +25,7 @@ class FitConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     minutes: float = Field(default=60.0, gt=0, le=10_000)
+    steps: int = Field(default=0, ge=0)
     learning_rate: float = Field(default=1.5e-3, gt=0, le=1)
     warmup_steps: int = Field(default=100, ge=1)
     decay_share: float = Field(default=0.25, ge=0, le=1)

@@ -49,7 +49,7 @@ def fit(
     progress = _Progress(config.minutes * 60, say)
     step = 0
     try:
-        while (gone := progress.share()) < 1:
+        while (gone := step / config.steps if config.steps else progress.share()) < 1:
             decay = min(1.0, max(0.02, (1 - gone) / config.decay_share)) if config.decay_share else 1.0
             rate = config.learning_rate * min(1.0, (step + 1) / config.warmup_steps) * decay
             for optimizer in optimizers:

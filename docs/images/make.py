@@ -1,4 +1,4 @@
-"""Make the README's picture of levels from a build: python docs/images/make.py OUT docs/images/levels.png ID ID ..."""
+"""The README's picture of levels, from a build: python docs/images/make.py OUT docs/images/levels.png ID ..."""
 
 from __future__ import annotations
 

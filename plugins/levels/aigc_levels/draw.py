@@ -23,11 +23,14 @@ from aigc_levels import model as m
 from aigc_levels.model import Grid
 
 FORMAT = "levels-1"
-HOT, COLD = 1.0, 0.4
+HOT, COLD = 1.0, 0.5
 """Temperature of the first and the last pass over a structure."""
 
-GUIDANCE = 256
+GUIDANCE = 384
 """How far the conditions push the structure, in 1/256."""
+
+GUIDED = 700
+"""First part of the passes, in thousandths, that the conditions push; the last only finish what is there."""
 
 _FREE = [m.INDEX[name] for name in m.FREE]
 _UNTOLD = [m.untold(name) for name in m.FREE]
@@ -100,7 +103,9 @@ class LevelModel:
             busy = [i for i, order in enumerate(orders) if len(order)]
             if not busy:
                 return
-            logits = self._guided([canvases[i] for i in busy])
+            drawn = [canvases[i] for i in busy]
+            guided = step * 1000 < steps * GUIDED
+            logits = self._guided(drawn) if guided else self._logits(drawn, m.STRUCTURE_STAGE)
             for place, index in enumerate(busy):
                 canvas, order = canvases[index], orders[index]
                 left = len(hidden[index]) * _hidden_share(step + 1, steps) // 65536

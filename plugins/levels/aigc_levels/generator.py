@@ -21,7 +21,7 @@ from aigc_levels.params import LevelParams
 from aigc_levels.rules import FREE
 from aigc_levels.wishes import make_wish
 
-STEPS = 12
+STEPS = 10
 """Passes of the network for a whole structure."""
 
 REMASK_STEPS = 4

@@ -193,7 +193,7 @@ integers; it runs in `aigc_levels.draw.LevelModel`.
 
 - Data: {len(learned):,} maps, {cells:,} cells ({lines}); {len(held):,} maps of other areas were held out.
 - sha256 of the training layers: `{maps_.digest(learned)}`
-- Training: {steps:,} steps of about {config.cells:,} cells in {config.minutes:g} minutes, seed {config.seed},
+- Training: {steps:,} steps of about {config.cells:,} cells, seed {config.seed},
   learning rate {config.learning_rate:g}.
 - License of the weights: {config.license}, as the training maps require.
 

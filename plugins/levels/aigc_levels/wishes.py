@@ -18,8 +18,8 @@ from aigc_levels.rules import FREE
 
 OBJECT_KINDS = ("enemy", "loot", "trap")
 _PASSES = 8
-_HALL = 6
-"""From this value of the ``open`` condition on a map is one hall."""
+_HALL, _SOLID = 5, 7
+"""From these values of ``open`` and ``wall`` on a map is one hall, or mostly rock."""
 
 _LOCK_CHANCE = ((0.34, 0), (0.67, 500), (1.01, 800))
 """Thousandths of levels with a lock, by difficulty below the first number; where a game has locks."""
@@ -92,7 +92,8 @@ def _told(params: LevelParams, templates: npt.NDArray[np.int64], rng: Stream) ->
         turned = np.abs(sizes - (columns, rows)).sum(axis=1)
         far = np.minimum(straight, turned)
         reach = max(4, int(np.sort(far)[: max(24, len(far) // 20)][-1]))
-        told = templates[rng.choice((far <= reach) * _worth(templates))].copy()
+        weights = (far <= reach) * _worth(templates)
+        told = templates[rng.choice(weights if weights.any() else (far <= reach).astype(np.int64))].copy()
     told[m.INDEX["rows"]], told[m.INDEX["columns"]] = min(rows, 17), min(columns, 17)
     told[m.INDEX["connected"]] = 1
     told[m.INDEX["difficulty"]] = m.untold("difficulty")
@@ -116,9 +117,9 @@ def _told(params: LevelParams, templates: npt.NDArray[np.int64], rng: Stream) ->
 
 
 def _worth(templates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Integer weights of learned maps: none for bare halls, double for those with doors."""
-    column = {name: templates[:, m.INDEX[name]] for name in ("open", "enemy", "loot", "door")}
-    bare = (column["open"] >= _HALL) | (column["enemy"] + column["loot"] == 0)
+    """Integer weights of learned maps: none for halls, rock and empty houses, double for those with doors."""
+    column = {name: templates[:, m.INDEX[name]] for name in ("open", "wall", "enemy", "loot", "door")}
+    bare = (column["open"] >= _HALL) | (column["wall"] >= _SOLID) | (column["enemy"] + column["loot"] == 0)
     weights = np.where(column["door"] > 0, 2, 1) * ~bare
     return weights if weights.any() else np.ones(len(templates), dtype=np.int64)
 

@@ -45,7 +45,7 @@ def test_most_first_attempts_are_proven(generator: Levels) -> None:
 
 
 def test_counts_and_path_are_kept(generator: Levels) -> None:
-    params, made = make(
+    _, made = make(
         generator,
         6,
         width=24,
