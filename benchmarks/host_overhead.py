@@ -5,7 +5,7 @@
 Both run in one process (``inline``), one after the other, several times; the best of each count, because what
 else runs on the machine can only add. The host's time holds everything: store, fold, own files, previews, manifest,
 gallery, and the flush to the disk. Processor time is given beside it: it says what the host itself costs on a machine
-that is busy with something else. A second build of the unchanged plan and one with two worker processes are timed too.
+that is busy. A second build of the unchanged plan and one with two worker processes are timed too.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ __all__ = [
     "space_to_depth",
     "upsample_add",
 ]
-_BLOCK_ROWS = 2048
+_BLOCK_ROWS = 1024
 
 
 def active() -> str:
@@ -118,12 +118,14 @@ def conv(x: Int8, w: Int8, bias: Int32, size: int, dilation: int) -> Int32:
     return matmul(im2col(x, size, dilation), w, bias)
 
 
-def requantize(acc: Int32, multiplier: Float32, floor: int = -MAX_ACTIVATION) -> Int8:
+def requantize(acc: Int32 | Float32, multiplier: Float32, floor: int = -MAX_ACTIVATION) -> Int8:
     """Scale sums to activations: (M, N) times (N,) rounded half to even, clamped to floor..127.
 
     ``floor=0`` is a rectifier. Sums are below 2**24, so float32 holds them exactly.
     """
-    scaled = np.clip(np.rint(acc.astype(np.float32) * multiplier), floor, MAX_ACTIVATION)
+    scaled = acc.astype(np.float32, copy=False) * multiplier
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, floor, MAX_ACTIVATION, out=scaled)
     result: Int8 = scaled.astype(np.int8)
     return result
 
@@ -133,28 +135,52 @@ def quantize(residual: Int32, multiplier: Float32, floor: int = -MAX_ACTIVATION)
     return requantize(residual, multiplier, floor)
 
 
-def accumulate(residual: Int32, acc: Int32, multiplier: Float32) -> None:
+def accumulate(residual: Int32, acc: Int32 | Float32, multiplier: Float32) -> None:
     """Add scaled sums to the residual stream in place, clamped to +-2**22: (M, N), (M, N), (N,)."""
-    scaled = np.rint(acc.astype(np.float32) * multiplier)
-    scaled = np.clip(scaled, -MAX_RESIDUAL, MAX_RESIDUAL).astype(np.int32)
-    np.clip(residual + scaled, -MAX_RESIDUAL, MAX_RESIDUAL, out=residual)
+    scaled = acc.astype(np.float32, copy=False) * multiplier
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -MAX_RESIDUAL, MAX_RESIDUAL, out=scaled)
+    residual += scaled.astype(np.int32)
+    np.clip(residual, -MAX_RESIDUAL, MAX_RESIDUAL, out=residual)
 
 
 def conv_sums(x: Int8, packed: Packed, size: int = 1, dilation: int = 1) -> Int32:
     """Same-size convolution with zero padding: (B, H, W, C) to sums (B, H, W, N)."""
-    return conv(x, packed.w, packed.bias, size, dilation).reshape(*x.shape[:3], len(packed.bias))
+    sums: Int32 = _exact(x, packed, size, dilation).astype(np.int32)
+    return sums
+
+
+def _exact(x: Int8, packed: Packed, size: int, dilation: int) -> Float32:
+    """The sums of `conv_sums`, held in float32: (B, H, W, C) to (B, H, W, N)."""
+    weights, bias = _float_form(packed)
+    rows = x.reshape(-1, x.shape[3]) if size == 1 else im2col(x, size, dilation)
+    sums = np.empty((len(rows), len(bias)), dtype=np.float32)
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        part = sums[start : start + _BLOCK_ROWS]
+        np.matmul(rows[start : start + _BLOCK_ROWS].astype(np.float32), weights, out=part)
+        part += bias
+    return sums.reshape(*x.shape[:3], len(bias))
+
+
+def _float_form(packed: Packed) -> tuple[Float32, Float32]:
+    """Weights (K, N) and bias (N,) in float32, made once."""
+    if "float" not in packed.forms:
+        weights = np.ascontiguousarray(packed.w.T.astype(np.float32))
+        packed.forms["float"] = (weights, packed.bias.astype(np.float32))
+    form: tuple[Float32, Float32] = packed.forms["float"]
+    return form
 
 
 def conv_requant(
     x: Int8, packed: Packed, size: int, dilation: int, multiplier: Float32, floor: int = -MAX_ACTIVATION
 ) -> Int8:
     """Convolution, then `requantize`: (B, H, W, C) to activations (B, H, W, N)."""
-    return requantize(conv_sums(x, packed, size, dilation), multiplier, floor)
+    return requantize(_exact(x, packed, size, dilation), multiplier, floor)
 
 
 def conv_accumulate(residual: Int32, x: Int8, packed: Packed, size: int, dilation: int, multiplier: Float32) -> None:
     """Convolution, then `accumulate` into the residual stream (B, H, W, N) in place."""
-    accumulate(residual, conv_sums(x, packed, size, dilation), multiplier)
+    accumulate(residual, _exact(x, packed, size, dilation), multiplier)
 
 
 def pool_mean(x: Int8, inside: npt.NDArray[np.bool_] | None) -> Int8:

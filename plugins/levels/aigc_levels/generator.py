@@ -168,21 +168,29 @@ def _check(draft: Draft, params: LevelParams, turn: int) -> Level | Infeasible:
 
 
 def _remask(draft: Draft, constraint: str) -> None:
-    """Hide the part of the structure that failed, in place: what is cut off and the rock around it, or a half."""
+    """Hide what failed, in place, so that it is drawn again.
+
+    What is cut off is given a way to the rest (a reachable path is chosen first and kept, as in path2level, 2023),
+    and the cells around it are hidden; for anything else a part of the level is.
+    """
     structure, rng = draft.canvas.structure, draft.canvas.rng
     height, width = structure.shape
-    inner = ~terrain.border(structure.shape) & (draft.fixed == FREE)
-    hide = np.zeros(structure.shape, dtype=np.bool_)
+    inner = ~terrain.border(structure.shape) & draft.open_cells
+    hide, keep = np.zeros(structure.shape, dtype=np.bool_), np.zeros(structure.shape, dtype=np.bool_)
     if constraint in ("reachable", "winnable", "keys"):
-        for area, main in terrain.minor_areas(structure, draft.ends):
-            hide |= terrain.grown(area, 2 if int(area.sum()) > terrain.POCKET else 1)
-            for cell in terrain.gap(structure, area, main, inner):
-                hide[max(0, cell[0] - 1) : cell[0] + 2, max(0, cell[1] - 1) : cell[1] + 2] = True
+        free = terrain.passable(structure)
+        for area, main in list(terrain.minor_areas(structure, draft.ends)):
+            way = np.zeros(structure.shape, dtype=np.bool_)
+            for cell in terrain.gap(structure, area, main | (free & ~area), inner):
+                way[cell] = True
+            structure[way] = m.FLOOR
+            keep |= way | (terrain.grown(way) & free)
+            hide |= terrain.grown(way, 2)
     if not (hide & inner).any():
         rows, columns = -(-height * 7 // 10), -(-width * 7 // 10)
         top, left = rng.integer(height - rows + 1), rng.integer(width - columns + 1)
         hide[top : top + rows, left : left + columns] = True
-    structure[hide & inner] = m.STRUCTURE_MASK
+    structure[hide & inner & ~keep] = m.STRUCTURE_MASK
 
 
 def _keep_limits(draft: Draft) -> None:

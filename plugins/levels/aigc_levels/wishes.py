@@ -18,8 +18,8 @@ from aigc_levels.rules import FREE
 
 OBJECT_KINDS = ("enemy", "loot", "trap")
 _PASSES = 8
-_HALL, _SOLID = 5, 7
-"""From these values of ``open`` and ``wall`` on a map is one hall, or mostly rock."""
+_HALL, _SOLID, _NARROW = 5, 7, 2
+"""From these values of ``open`` and ``wall`` on a map is one hall, or mostly rock; up to this ``open`` it is narrow."""
 
 _LOCK_CHANCE = ((0.34, 0), (0.67, 500), (1.01, 800))
 """Thousandths of levels with a lock, by difficulty below the first number; where a game has locks."""
@@ -93,6 +93,8 @@ def _told(params: LevelParams, templates: npt.NDArray[np.int64], rng: Stream) ->
         far = np.minimum(straight, turned)
         reach = max(4, int(np.sort(far)[: max(24, len(far) // 20)][-1]))
         weights = (far <= reach) * _worth(templates)
+        if (params.path_length.min or 0) * 4 > (params.width + params.height) * 3:  # long ways need walls
+            weights = weights * (templates[:, m.INDEX["open"]] <= _NARROW)
         told = templates[rng.choice(weights if weights.any() else (far <= reach).astype(np.int64))].copy()
     told[m.INDEX["rows"]], told[m.INDEX["columns"]] = min(rows, 17), min(columns, 17)
     told[m.INDEX["connected"]] = 1
