@@ -119,10 +119,10 @@ def _told(params: LevelParams, templates: npt.NDArray[np.int64], rng: Stream) ->
 
 
 def _worth(templates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Integer weights of learned maps: none for halls, rock and empty houses, double for those with doors."""
+    """Integer weights of learned maps: none for halls, rock and empty houses, more for those with doors."""
     column = {name: templates[:, m.INDEX[name]] for name in ("open", "wall", "enemy", "loot", "door")}
     bare = (column["open"] >= _HALL) | (column["wall"] >= _SOLID) | (column["enemy"] + column["loot"] == 0)
-    weights = np.where(column["door"] > 0, 2, 1) * ~bare
+    weights = np.where(column["door"] >= 3, 4, np.where(column["door"] > 0, 2, 1)) * ~bare
     return weights if weights.any() else np.ones(len(templates), dtype=np.int64)
 
 
