@@ -87,9 +87,10 @@ class LevelModel:
         self.templates = templates.astype(np.int64)
         self.net = UNet(UNetConfig.from_json(config["network"]), tensors)
 
-    def draw_structure(self, canvases: Sequence[Canvas], steps: int) -> None:
+    def draw_structure(self, canvases: Sequence[Canvas], steps: int, whole: bool = True) -> None:
         """Draw every hidden structure cell of canvases of one size, in place, in ``steps`` passes.
 
+        ``whole`` tells a level that is drawn from nothing, which the conditions push (`GUIDANCE`), from a part of one.
         The temperature falls from `HOT` to `COLD` times the canvas's own: early cells decide what the level will
         be and may be bold, late ones only finish it, and what is unlikely there is a hole in a wall.
         """
@@ -104,7 +105,7 @@ class LevelModel:
             if not busy:
                 return
             drawn = [canvases[i] for i in busy]
-            guided = step * 1000 < steps * GUIDED
+            guided = whole and step * 1000 < steps * GUIDED
             logits = self._guided(drawn) if guided else self._logits(drawn, m.STRUCTURE_STAGE)
             for place, index in enumerate(busy):
                 canvas, order = canvases[index], orders[index]

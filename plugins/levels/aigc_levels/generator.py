@@ -83,7 +83,8 @@ class Levels(Generator[LevelParams, Level]):
         going = list(range(len(requests)))
         for turn in range(REMASKS + 2):
             if turn <= REMASKS:
-                self.net.draw_structure([drafts[i].canvas for i in going], REMASK_STEPS if turn else STEPS)
+                canvases = [drafts[i].canvas for i in going]
+                self.net.draw_structure(canvases, REMASK_STEPS if turn else STEPS, whole=turn == 0)
             for i in going:
                 terrain.tidy(drafts[i].canvas.structure, drafts[i].open_cells, drafts[i].ends)
                 _keep_limits(drafts[i])
@@ -96,7 +97,7 @@ class Levels(Generator[LevelParams, Level]):
                 if isinstance(made, Infeasible):
                     failed.append(i)
                     if turn < REMASKS:
-                        _remask(draft, made.constraint)
+                        _remask(draft, made.constraint, REMASKS - turn)
                     elif turn == REMASKS:
                         terrain.join(draft.canvas.structure, draft.open_cells, draft.ends)
             going = failed
@@ -167,11 +168,11 @@ def _check(draft: Draft, params: LevelParams, turn: int) -> Level | Infeasible:
     )
 
 
-def _remask(draft: Draft, constraint: str) -> None:
+def _remask(draft: Draft, constraint: str, reach: int) -> None:
     """Hide what failed, in place, so that it is drawn again.
 
     What is cut off is given a way to the rest (a reachable path is chosen first and kept, as in path2level, 2023),
-    and the cells around it are hidden; for anything else a part of the level is.
+    and the cells within ``reach`` of it are hidden; for anything else a part of the level is.
     """
     structure, rng = draft.canvas.structure, draft.canvas.rng
     height, width = structure.shape
@@ -185,7 +186,7 @@ def _remask(draft: Draft, constraint: str) -> None:
                 way[cell] = True
             structure[way] = m.FLOOR
             keep |= way | (terrain.grown(way) & free)
-            hide |= terrain.grown(way, 2)
+            hide |= terrain.grown(way, reach)
     if not (hide & inner).any():
         rows, columns = -(-height * 7 // 10), -(-width * 7 // 10)
         top, left = rng.integer(height - rows + 1), rng.integer(width - columns + 1)
