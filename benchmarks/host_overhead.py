@@ -7,8 +7,8 @@ else runs on the machine can only add. The host's time holds everything: store, 
 gallery, and the flush to the disk. Processor time is given beside it: it says what the host itself costs on a machine
 that is busy. A second build of the unchanged plan and one with two worker processes are timed too.
 
-On ext4, take a ``--folder`` beside which nothing has been removed in the last minutes: making a file next to thousands
-of files that were just removed takes ten times as long (the file system does not reuse their inodes so soon).
+On ext4, take a ``--folder`` beside which nothing has been removed in the last minutes: making a file next to
+thousands of files that were just removed takes ten times as long (their inodes are not reused so soon).
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
     python benchmarks/kill.py [--light 180] [--real 20] [--seed 1] [--recipe examples/first-levels.yaml]
 
 Each round starts ``aigc build`` in a process of its own, kills it with signal 9 after a random part of the time that
-an undisturbed build takes (once, or twice in a row; a quarter of the kills wait for the moment at which files are put in
-place), runs it to its end and compares. In every fourth light round the
-recipe changes between the kill and the last run, over the same file names. After the last run the output must equal
-that of an undisturbed build, the host's folder must hold no temporary file, blob or journal, and no worker may live.
+an undisturbed build takes (once, or twice in a row; a quarter of the kills wait for the moment at which files are put
+in place), runs it to its end and compares. In every fourth light round the recipe changes between the kill and the
+last run, over the same file names. After the last run the output must equal that of an undisturbed build, and the
+host's folder must hold no temporary file, blob or journal.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class LevelModel:
     def draw_structure(self, canvases: Sequence[Canvas], steps: int, whole: bool = True) -> None:
         """Draw every hidden structure cell of canvases of one size, in place, in ``steps`` passes.
 
-        ``whole`` tells a level that is drawn from nothing, which the conditions push (`GUIDANCE`), from a part of one.
+        ``whole`` tells a level drawn from nothing, which the conditions push (`GUIDANCE`), from a part of one.
         The temperature falls from `HOT` to `COLD` times the canvas's own: early cells decide what the level will
         be and may be bold, late ones only finish it, and what is unlikely there is a hole in a wall.
         """

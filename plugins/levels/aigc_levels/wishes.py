@@ -19,7 +19,7 @@ from aigc_levels.rules import FREE
 OBJECT_KINDS = ("enemy", "loot", "trap")
 _PASSES = 8
 _HALL, _SOLID, _NARROW = 5, 7, 2
-"""From these values of ``open`` and ``wall`` on a map is one hall, or mostly rock; up to this ``open`` it is narrow."""
+"""From these values of ``open`` and ``wall`` on a map is a hall, or mostly rock; up to this ``open`` it is narrow."""
 
 _LOCK_CHANCE = ((0.34, 0), (0.67, 500), (1.01, 800))
 """Thousandths of levels with a lock, by difficulty below the first number; where a game has locks."""
