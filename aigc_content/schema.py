@@ -141,7 +141,7 @@ def validate_file(path: Path, registry: Registry, schema: str | None = None) -> 
     documents = list(_documents(path))
     if schema is None:
         schema = _guess(path, documents, registry)
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema import Draft202012Validator
 
     validator = Draft202012Validator(schema_for(schema, registry))
     problems: list[SchemaError] = []

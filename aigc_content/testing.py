@@ -168,7 +168,7 @@ class _Exam:
         return [result for result in self.made(place) if isinstance(result, AssetModel)]
 
     def schemas(self) -> str:
-        from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+        from jsonschema import Draft202012Validator
 
         from aigc_content.schema import model_schema, name_problem
 
