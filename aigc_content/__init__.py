@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aigc_content.errors import AigcError, InputError, ModelError, ParamsError
+    from aigc_content.document import Mark, Node, parse_document
+    from aigc_content.errors import AigcError, InputError, ModelError, ParamsError, did_you_mean, nearest
     from aigc_content.generator import (
         AssetModel,
         Conformance,
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "errors": ("AigcError", "InputError", "ModelError", "ParamsError"),
+    "document": ("Mark", "Node", "parse_document"),
+    "errors": ("AigcError", "InputError", "ModelError", "ParamsError", "did_you_mean", "nearest"),
     "generator": (
         "AssetModel",
         "Conformance",
@@ -68,9 +70,11 @@ __all__ = [
     "Infeasible",
     "InputError",
     "InputFile",
+    "Mark",
     "Model",
     "ModelError",
     "ModelRef",
+    "Node",
     "Params",
     "ParamsError",
     "Preview",
@@ -79,9 +83,12 @@ __all__ = [
     "TrainRun",
     "Trainer",
     "Verdict",
+    "did_you_mean",
     "encode_png",
     "hookimpl",
+    "nearest",
     "open_input",
+    "parse_document",
 ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,20 +18,20 @@ from aigc_content.assemble import wanted_files
 from aigc_content.canonical import digest
 from aigc_content.depfile import depfile
 from aigc_content.errors import InternalError
-from aigc_content.executors import open_executor
+from aigc_content.executors import check_executor, open_executor
 from aigc_content.ledger import GALLERY, Ledger, Lock, State, cannot_write
 from aigc_content.manifest import NAME as MANIFEST
 from aigc_content.output import Changes, check_folders, sync
-from aigc_content.plan import Job, Plan, make_plan
+from aigc_content.plan import Plan, make_plan
 from aigc_content.plugins import discover
 from aigc_content.reasons import Reason, reasons, remembered
 from aigc_content.recipe import Recipe
-from aigc_content.schedule import Schedule
-from aigc_content.store import FOLDER, TEMPORARY, Store, write_whole
+from aigc_content.schedule import Schedule, foresee
+from aigc_content.store import FOLDER, TEMPORARY, Dropped, Store, write_whole
 
 GALLERY_PAGE = f"{GALLERY}.html"
 
-_REVISION = 1  # raised when the host writes other bytes for an equal plan
+_REVISION = 2  # raised when the host writes other bytes for an equal plan
 _INTERVAL = 0.1  # seconds between two progress events
 
 
@@ -44,7 +45,8 @@ class BuildOptions:
         executor: ``processes`` or ``inline``.
         dry_run: write nothing, say what would be made.
         explain: give a `Reason` for each job.
-        prune: remove files of earlier builds that belong to this one no more.
+        prune: remove files of earlier builds that belong to this one no more, and stored candidates that no slot of
+            this plan needs.
         force: overwrite files that a person has edited.
         depfile: where to write a dependency file for Make or Ninja.
         stamp: a file to touch on success.
@@ -108,10 +110,12 @@ class BuildResult:
         reused: assets that were in the store.
         failed: number of slots that got no asset, by constraint.
         changes: what happened to files.
+        dropped: what ``prune`` removed from the store.
         reasons: for ``--explain``.
-        unchanged: nothing had to be done.
+        unchanged: nothing had to be made or written.
         seconds: how long it took.
-        dry_run: nothing was written: ``made`` counts slots that would be made, at least.
+        dry_run: nothing was written: ``made`` counts slots that would be made, at least, and ``failed`` those that
+            are known to get nothing.
     """
 
     out: Path
@@ -120,6 +124,7 @@ class BuildResult:
     reused: int
     failed: Mapping[str, int] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
+    dropped: Dropped = field(default_factory=Dropped)
     reasons: tuple[Reason, ...] = ()
     unchanged: bool = False
     seconds: float = 0.0
@@ -176,11 +181,12 @@ def build_plan(
         report: called with events as they happen, at most ten times a second for progress.
 
     Raises:
-        UsageError: U010, an executor that does not exist.
+        UsageError: U010, an executor that does not exist, or no worker.
         OutputError: O001 the folder is held by another build, O002 to O006 what is in the way in it.
         StoreError: T001 no space, T002 a file cannot be written; running again goes on from there.
         InternalError: X001 to X006, a fault of a plugin or the host; what was finished is kept.
     """
+    check_executor(options.executor, options.workers)
     work = _Build(plan, options, report, base)
     if options.dry_run:
         return work.dry_run(Ledger(options.out))
@@ -207,10 +213,10 @@ class _Build:
     def run(self, ledger: Ledger) -> BuildResult:
         """Do what is to be done in a folder that this process holds."""
         self.explain(ledger)
-        if self.is_up_to_date(ledger):
-            return self.again(ledger)
-        check_folders(ledger.out, [f"{job.slug}/." for job in self.plan.jobs])  # before hours of work, not after
         store = Store(ledger.root)
+        if self.is_up_to_date(ledger):
+            return replace(self.again(ledger), dropped=self.drop(store))
+        check_folders(ledger.out, [f"{job.slug}/." for job in self.plan.jobs])  # before hours of work, not after
         store.clean()
         _mark_as_ours(store)
         schedule = self.produce(ledger, store)
@@ -221,16 +227,19 @@ class _Build:
         store.clean(keep_blobs={wanted[path].sha256 for path in changes.kept})
         made = len(schedule.made)
         unchanged = not (made or changes.written or changes.pruned)
-        return self.result(made, failed, changes, unchanged=unchanged)
+        return replace(self.result(made, failed, changes, unchanged=unchanged), dropped=self.drop(store))
 
     def dry_run(self, ledger: Ledger) -> BuildResult:
-        """Say what `run` would make, as far as that can be said without the fold; writes nothing."""
+        """Say what `run` would make, at least; writes nothing."""
         self.explain(ledger)
         if self.is_up_to_date(ledger):
             return self.again(ledger)
         store = Store(ledger.root)
-        stored = sum(_stored(store, job) for job in self.plan.jobs)
-        return self.result(self.plan.count - stored, {}, Changes())
+        made, failed = 0, Counter[str]()
+        for job in self.plan.jobs:
+            missing, without = foresee(job, store)
+            made, failed = made + missing, failed + without
+        return self.result(made, dict(sorted(failed.items())), Changes())
 
     def produce(self, ledger: Ledger, store: Store) -> Schedule:
         """Decide and export every slot."""
@@ -244,6 +253,12 @@ class _Build:
             raise InternalError("X004", f"{self.plan.count - schedule.decided} slots were never decided")
         self.progress(schedule, last=True)
         return schedule
+
+    def drop(self, store: Store) -> Dropped:
+        """Remove what the store has for slots that are not in the plan, if that was asked for."""
+        if not self.options.prune:
+            return Dropped()
+        return store.prune({slot.key for job in self.plan.jobs for slot in job.slots()})
 
     def progress(self, schedule: Schedule, *, last: bool = False) -> None:
         """Report how far it is, not too often."""
@@ -261,7 +276,9 @@ class _Build:
         """Report why slots are made again, if that was asked for."""
         if self.options.explain:
             store = Store(ledger.root)
-            self.reasons = tuple(reasons(ledger.state.jobs, self.plan, lambda job: _stored(store, job)))
+            self.reasons = tuple(
+                reasons(ledger.state.jobs, self.plan, lambda job: job.count - foresee(job, store)[0])
+            )
             for reason in self.reasons:
                 self.report(Explained(reason))
 
@@ -328,20 +345,6 @@ def _identity(plan: Plan, title: str) -> str:
         for job in plan.jobs
     ]
     return digest([_REVISION, __version__, title, jobs])
-
-
-def _stored(store: Store, job: Job) -> int:
-    """How many of a job's slots the store can fill, as far as can be said without the fold."""
-    return sum(_is_stored(store, job, slot.key) for slot in job.slots())
-
-
-def _is_stored(store: Store, job: Job, key: str) -> bool:
-    """Whether the store has all that a slot needs, as far as can be said without the fold."""
-    for attempt in range(1, job.max_attempts + 1):
-        candidate = store.candidate(key, attempt)
-        if candidate is None or candidate.passed:
-            return candidate is not None
-    return True
 
 
 def _tell_build_tool(plan: Plan, options: BuildOptions, result: BuildResult, sources: Sequence[Path]) -> None:

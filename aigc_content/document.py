@@ -1,6 +1,7 @@
 """YAML text as plain data in which every key and value still knows its line and column.
 
-Read from PyYAML's event stream by one loop without recursion, so that no input is slow or deep enough to hurt:
+Recipes are read by it, and the files of a plugin's own format too, so that all messages name a place in the same
+way. Read from PyYAML's event stream by one loop without recursion, so that no input is slow or deep enough to hurt:
 size, nesting, nodes and the growth by aliases are all capped. Scalars follow the core schema of YAML 1.2
 (``true``, ``null``, decimal and hexadecimal numbers; ``no``, ``on``, ``12:30`` and ``1e999`` are text). Tags,
 keys that are not text, repeated keys, NaN and infinity are refused. Aliases and merge keys (``<<: *base``) work
@@ -11,13 +12,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import yaml
 
-from aigc_content.errors import RecipeError
+from aigc_content.errors import AigcError, InputError
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -39,10 +40,14 @@ class Mark(NamedTuple):
     line: int
     column: int
 
+    def within(self, name: str) -> str:
+        """``file:line:column``, for a message."""
+        return f"{name}:{self.line}:{self.column}"
+
 
 @dataclass(frozen=True)
 class Node:
-    """A value and its place.
+    """A value of a YAML document, and its place.
 
     Attributes:
         mark: where it begins.
@@ -72,6 +77,21 @@ class Node:
             return [node.plain() for node in self.value]
         return self.value
 
+    def mark_of(self, path: Iterable[str | int]) -> Mark:
+        """Where the value at ``path`` is named: its key's place in a mapping, its own in a list.
+
+        Parts of the path that do not stand in the text are passed over, so a value that a short form implies, or
+        that is missing, has the place of the innermost one around it.
+        """
+        node, mark = self, self.mark
+        for part in path:
+            if isinstance(node.value, dict) and part in node.value:
+                mark, node = node.keys[str(part)], node.value[part]
+            elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                mark = node.mark
+        return mark
+
     def places(self, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Mark, Mark]]:
         """Path, key's mark and value's mark of everything below this node."""
         if isinstance(self.value, dict):
@@ -90,29 +110,28 @@ def kind_of(value: Any) -> str:
     return kinds.get(type(value), "a list" if isinstance(value, list | tuple) else "a mapping")
 
 
-def parse_document(data: bytes, name: str) -> Node:
+def parse_document(data: bytes, name: str, kind: type[AigcError] = InputError) -> Node:
     """Read one YAML document.
 
     Args:
-        data: UTF-8 text, at most `MAX_BYTES`.
+        data: UTF-8 text, at most 1 MiB; an empty one is a node whose value is None.
         name: the file, for messages.
+        kind: class of the errors.
 
     Raises:
-        RecipeError: R002, R004, R005 or R011 to R014, each with its place.
+        InputError: R002 to R005 or R011 to R014, each with its place.
     """
     if len(data) > MAX_BYTES:
-        raise RecipeError(
-            "R011", f"has more than {MAX_BYTES:,} bytes", where=name, remedy="split it into several recipes"
-        )
+        raise kind("R011", f"has more than {MAX_BYTES:,} bytes", where=name, remedy="split it into several files")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         head = data[: error.start]
         place = f"{name}:{head.count(10) + 1}:{error.start - head.rfind(10)}"
-        raise RecipeError(
+        raise kind(
             "R012", f"byte 0x{data[error.start]:02x} is not UTF-8 text", where=place, remedy="save it as UTF-8"
         ) from None
-    return _Composer(text, name).compose()
+    return _Composer(text, name, kind).compose()
 
 
 class _Frame:
@@ -130,9 +149,10 @@ class _Frame:
 
 
 class _Composer:
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(self, text: str, name: str, kind: type[AigcError]) -> None:
         self.text = text
         self.name = name
+        self.kind = kind
         self.nodes = 0
         self.anchors: dict[str, Node] = {}
         self.stack: list[_Frame] = []
@@ -161,11 +181,10 @@ class _Composer:
             return Node(Mark(1, 1), None)
         return self.root
 
-    def error(self, code: str, found: str, mark: Mark, remedy: str = "", allowed: str = "") -> RecipeError:
-        where = f"{self.name}:{mark.line}:{mark.column}"
-        return RecipeError(code, found, where=where, remedy=remedy, allowed=allowed)
+    def error(self, code: str, found: str, mark: Mark, remedy: str = "", allowed: str = "") -> AigcError:
+        return self.kind(code, found, where=mark.within(self.name), remedy=remedy, allowed=allowed)
 
-    def syntax_error(self, error: yaml.MarkedYAMLError) -> RecipeError:
+    def syntax_error(self, error: yaml.MarkedYAMLError) -> AigcError:
         place = error.problem_mark or error.context_mark
         mark = Mark(place.line + 1, place.column + 1) if place else Mark(1, 1)
         lines = self.text.splitlines()
@@ -174,7 +193,8 @@ class _Composer:
             return self.error("R005", "a tab stands where spaces indent", mark, "indent with spaces")
         problem = (error.problem or "cannot be read as YAML").replace("\t", "\\t")
         context = f" {error.context}" if error.context else ""
-        return self.error("R004", f"not YAML: {problem}{context}", mark, "check indentation, colons and quotes")
+        remedy = "check colons, indentation and quotes: # & * ! { [ > % need them"
+        return self.error("R004", f"not YAML: {problem}{context}", mark, remedy)
 
     def take(self, event: Any) -> None:
         if isinstance(event, yaml.ScalarEvent):
@@ -200,10 +220,10 @@ class _Composer:
             frame = self.stack.pop()
             self.add(self.close(frame), frame.anchor, count=1)
 
-    def too_deep(self, mark: Mark) -> RecipeError:
+    def too_deep(self, mark: Mark) -> AigcError:
         return self.error("R011", f"nested deeper than {MAX_DEPTH} levels", mark, "flatten it")
 
-    def key_error(self, mark: Mark, found: str) -> RecipeError:
+    def key_error(self, mark: Mark, found: str) -> AigcError:
         return self.error("R003", f"a key is {found}", mark, "put quotes around it", "keys that are text")
 
     def refuse_tag(self, event: Any) -> None:

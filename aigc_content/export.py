@@ -31,6 +31,7 @@ PREVIEW_FOLDER = "gallery/previews"
 
 _SUFFIXES = {"image/png": ".png", "image/svg+xml": ".svg", "text/html": ".html"}
 _MAX_NAME = 200
+_DIGITS = 16  # of a digest that tells the export records of one key apart
 _RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
 
@@ -93,13 +94,13 @@ def job_exporters(job: Job) -> tuple[ExporterSpec, ...]:
 
 def record_name(job: Job, chosen: Chosen) -> str:
     """Name of an asset's export record in the store."""
-    return digest([REVISION, chosen.key, chosen.attempt, chosen.id, *job.plugin, job.target.revision])
+    return _record_name(chosen, [chosen.attempt, chosen.id, *job.plugin, job.target.revision])
 
 
 def job_record_name(job: Job, spec: ExporterSpec, chosen: Sequence[Chosen]) -> str:
-    """Name of the export record of a whole job in the store."""
+    """Name of the export record of a whole job, which has an asset, in the store."""
     items = [[item.id, item.key, item.attempt] for item in chosen]
-    return digest([REVISION, job.slug, spec.name, spec.revision, *job.plugin, items])
+    return _record_name(chosen[0], [job.slug, spec.name, spec.revision, *job.plugin, items])
 
 
 def write_parts(parts: Mapping[str, Part]) -> dict[str, Any]:
@@ -240,6 +241,10 @@ def check_name(name: str, where: str) -> str:
                 remedy="tell the author of the exporter",
             )
     return name
+
+
+def _record_name(first: Chosen, parts: list[Any]) -> str:
+    return f"{first.key}-{digest([REVISION, *parts])[:_DIGITS]}"
 
 
 def _load(bench: Bench, job: Job, chosen: Chosen) -> tuple[Mapping[str, Any], AssetModel]:

@@ -8,15 +8,18 @@ batch that it came in, the process, the clock or the machine.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
 from aigc_content.models import Model, ModelRef
 from aigc_content.rng import Stream
+
+if TYPE_CHECKING:
+    from aigc_content.png import Pixels
 
 
 class Params(BaseModel):
@@ -217,17 +220,50 @@ class TrainRun(Generic[C]):
         data: folder or file with training data.
         out: folder to write the model into; the host creates it and moves it in place when training ends.
         base: model folder to continue from, or None.
+        work: folder that outlives an interruption, for what a trainer needs to go on; empty when it begins. None:
+            nobody will go on.
+        tensorboard: folder for TensorBoard, or None.
+        report: gets steps and a held-out loss now and then as training goes; lower is better, whatever
+            `Trainer.objective` is. What it raises ends the training, and is not to be caught. None: nobody asks.
     """
 
     config: C
     data: Path
     out: Path
     base: Path | None = None
+    work: Path | None = None
+    tensorboard: Path | None = None
+    report: Callable[[int, float], None] | None = None
+
+    def keep_sample(self, step: int, picture: bytes | Pixels) -> bytes:
+        """Write a sample picture to ``samples/step-000500.png`` in `out`.
+
+        Args:
+            step: its number.
+            picture: a PNG file, or uint8 pixels as `aigc_content.encode_png` takes them.
+
+        Returns:
+            The bytes of the file.
+        """
+        from aigc_content.png import encode_png
+
+        data = picture if isinstance(picture, bytes) else encode_png(picture)
+        folder = self.out / "samples"
+        folder.mkdir(exist_ok=True)
+        (folder / f"step-{step:06}.png").write_bytes(data)
+        return data
 
 
 class Trainer(ABC, Generic[C]):
-    """Base of a generator's trainer; subclass as ``class LevelTrainer(Trainer[LevelConfig])``."""
+    """Base of a generator's trainer; subclass as ``class LevelTrainer(Trainer[LevelConfig])``.
 
+    Class attributes:
+        objective: the figure of `evaluate` that ``aigc tune`` makes small; empty where there is nothing to tune.
+        maximize: whether it is to be made large instead.
+    """
+
+    objective: ClassVar[str] = ""
+    maximize: ClassVar[bool] = False
     config_type: ClassVar[type[BaseModel]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

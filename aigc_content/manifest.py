@@ -136,6 +136,11 @@ def license_of(job: Job) -> str:
     return " AND ".join(f"({name})" if " " in name and len(names) > 1 else name for name in names)
 
 
+def source_of(job: Job) -> str:
+    """IPTC digital source type of a job's assets."""
+    return TRAINED if job.models else ALGORITHMIC
+
+
 def manifest_bytes(lines: Iterable[dict[str, Any]]) -> bytes:
     """The manifest file: one line of canonical JSON each."""
     return b"".join(canonical_json(line) + b"\n" for line in lines)
@@ -192,7 +197,7 @@ def _common(job: Job, id_: str, index: int, key: str) -> dict[str, Any]:
         "inputs": [{"name": file.name, "sha256": file.sha256} for file in job.inputs],
         "plugin": {"name": job.plugin[0], "version": job.plugin[1], "revision": job.target.revision},
         "license": license_of(job),
-        "digital_source_type": TRAINED if job.models else ALGORITHMIC,
+        "digital_source_type": source_of(job),
     }
 
 

@@ -6,13 +6,15 @@ import re
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, PydanticUserError, ValidationError
 
 from aigc_content.errors import AigcError, ParamsError, did_you_mean
 from aigc_content.inputs import Inputs
 from aigc_content.recipe import JobRecipe
 
 _SHOWN = 60
+_OUT_OF_RANGE = {"greater_than_equal", "less_than_equal"}
+_NO_MAPPING = {"model_type", "model_attributes_type", "dict_type"}
 _CODE = re.compile(r"[A-Z]{1,4}[0-9]{3}\Z")
 
 
@@ -56,7 +58,6 @@ def explain(error: ValidationError, model: type[BaseModel], item: JobRecipe) -> 
         found = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
         prefix = f"{name}: " if path else ""
         return ParamsError("G004", prefix + found, where=place, remedy=_remedy(item))
-    allowed = message.removeprefix("Input should be ")
     suggested = ""
     if first["type"] in {"literal_error", "enum"} and isinstance(first["input"], str):
         suggested = did_you_mean(first["input"], str(context.get("expected", "")).split("'"))
@@ -64,7 +65,7 @@ def explain(error: ValidationError, model: type[BaseModel], item: JobRecipe) -> 
         "G003",
         f"{name} is {_short(first['input'])}",
         where=place,
-        allowed=allowed,
+        allowed=_allowed(first["type"], model, path) or message.removeprefix("Input should be "),
         remedy=suggested or _remedy(item),
     )
 
@@ -96,6 +97,39 @@ def _in_recipe(loc: tuple[str | int, ...], item: JobRecipe) -> tuple[str | int, 
             here = here[part]
             path.append(part)
     return tuple(path)
+
+
+def _allowed(kind: str, model: type[BaseModel], path: tuple[str | int, ...]) -> str:
+    """What may stand at ``path``, where pydantic's message tells less than is known; else empty."""
+    if kind in _NO_MAPPING:
+        keys = _fields(model, path)
+        return f"a mapping with the keys {', '.join(keys)}" if keys else "a mapping"
+    if kind in _OUT_OF_RANGE:
+        ranges = {(part.get("minimum"), part.get("maximum")) for part in _schemas(model, path)} - {(None, None)}
+        low, high = ranges.pop() if len(ranges) == 1 else (None, None)
+        return f"{low:,} to {high:,}" if low is not None and high is not None else ""
+    return ""
+
+
+def _schemas(model: type[BaseModel], path: tuple[str | int, ...]) -> list[dict[str, Any]]:
+    """The JSON Schemas of what may stand at ``path``; empty for a model that has none."""
+    try:
+        whole = model.model_json_schema()
+    except PydanticUserError:
+        return []
+
+    def spread(schema: Any) -> list[dict[str, Any]]:
+        if not isinstance(schema, dict):
+            return []
+        if "$ref" in schema:
+            return spread(whole["$defs"][schema["$ref"].rpartition("/")[2]])
+        return [inner for part in schema["anyOf"] for inner in spread(part)] if "anyOf" in schema else [schema]
+
+    found = spread(whole)
+    for part in path:
+        inner = [one.get("properties", {}).get(str(part)) or one.get("additionalProperties") for one in found]
+        found = [each for one in [*inner, *(one.get("items") for one in found)] for each in spread(one)]
+    return found
 
 
 def _fields(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:

@@ -218,5 +218,6 @@ def _fault(error: Exception, item: JobRecipe) -> InternalError:
 
 def _placed(error: AigcError, place: str, written: Any = None) -> AigcError:
     """The same error with the recipe's place: beside its own, or instead of what is merely ``written`` there."""
-    where = place if error.where in ("", written) else f"{error.where} (named at {place})"
+    named = f" (named at {place})" if place else ""  # on the command line there is no place
+    where = place if error.where in ("", written) else f"{error.where}{named}"
     return type(error)(error.code, error.found, where=where, allowed=error.allowed, remedy=error.remedy)

@@ -70,7 +70,7 @@ class Places:
         for length in range(len(path), shortest - 1, -1):
             if path[:length] in self.marks:
                 mark = self.marks[path[:length]][0 if key and length == len(path) else 1]
-                return f"{self.source}:{mark.line}:{mark.column}"
+                return mark.within(self.source)
         if self.flag and path[:1] == ("params",):
             return (self.flag + ".".join(str(part) for part in path[1:])).strip()
         return self.source
@@ -157,7 +157,7 @@ def parse_recipe(data: bytes, path: Path, name: str) -> Recipe:
     Raises:
         RecipeError: R001 to R016.
     """
-    return _Reader(name).recipe(parse_document(data, name), path)
+    return _Reader(name).recipe(parse_document(data, name, RecipeError), path)
 
 
 def one_job(
@@ -203,8 +203,7 @@ class _Reader:
         self.name = name
 
     def error(self, code: str, found: str, mark: Mark, *, allowed: str = "", remedy: str = "") -> RecipeError:
-        where = f"{self.name}:{mark.line}:{mark.column}"
-        return RecipeError(code, found, where=where, allowed=allowed, remedy=remedy)
+        return RecipeError(code, found, where=mark.within(self.name), allowed=allowed, remedy=remedy)
 
     def recipe(self, root: Node, path: Path) -> Recipe:
         top = self.mapping(root, "the recipe", ROOT_KEYS, ("version", "jobs"))
@@ -327,12 +326,14 @@ class _Reader:
         entries: dict[str, Node] = node.value
         for key in entries:
             if key not in known:
+                place = "at the top of the recipe" if key in ROOT_KEYS else "in a job"
+                moved = f"move it: {key} stands {place}" if key in ROOT_KEYS + JOB_KEYS else ""
                 raise self.error(
                     "R001",
                     f"unknown key {_short(key)} in {what}",
                     node.keys[key],
                     allowed=", ".join(known),
-                    remedy=did_you_mean(key, known, "remove it; parameters stand under `params`"),
+                    remedy=moved or did_you_mean(key, known, "remove it; parameters stand under `params`"),
                 )
         for key in required:
             if key not in entries:

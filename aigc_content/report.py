@@ -45,6 +45,8 @@ class BuildReport(_Report):
     made: int = Field(description="assets made now (or, with --dry-run, to be made)")
     reused: int = Field(description="assets made by an earlier build")
     failed: dict[str, int] = Field(description="assets that could not be made, by the constraint that failed")
+    dropped: int = Field(description="stored candidates that no asset needs, removed by --prune")
+    dropped_bytes: int = Field(description="what they and their export records took on the disk")
     files: ReportedFiles
     reasons: list[ReportedReason]
     gallery: str
@@ -83,6 +85,8 @@ def build_report(result: BuildResult) -> BuildReport:
         made=result.made,
         reused=result.reused,
         failed=dict(result.failed),
+        dropped=result.dropped.candidates,
+        dropped_bytes=result.dropped.size,
         files=ReportedFiles(
             written=len(changes.written),
             unchanged=len(changes.unchanged),

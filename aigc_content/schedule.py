@@ -27,7 +27,7 @@ from aigc_content.export import (
 from aigc_content.ledger import Ledger
 from aigc_content.make import MakeTask
 from aigc_content.plan import Job, Plan, Slot
-from aigc_content.select import Accepted, Failed, Selection
+from aigc_content.select import Accepted, Failed, Selection, Wanted
 from aigc_content.store import Candidate, Store
 
 _SECONDS = 1.0  # a task should take about this long: short enough to be fair, long enough to be cheap
@@ -158,26 +158,13 @@ class Schedule:
                 self.decided += 1
                 self.constraints[step.constraint] += 1
             else:
-                found = self._stored(run.job, step.slot, step.attempt)
+                found = self._store.attempts(step.slot.key, step.attempt, run.job.max_attempts)
                 following = step.attempt + len(found)
                 if (found and found[-1].passed) or following > run.job.max_attempts:
                     run.selection.add(step.slot.index, found)
                 else:
                     run.stored[step.slot.index] = found
                     run.refused.append((step.slot, following))
-
-    def _stored(self, job: Job, slot: Slot, attempt: int) -> list[Candidate]:
-        """Candidates in the store from an attempt on, up to the first that passed or the first that is missing."""
-        found: list[Candidate] = []
-        while attempt <= job.max_attempts:
-            candidate = self._store.candidate(slot.key, attempt)
-            if candidate is None:
-                break
-            found.append(candidate.outcome())
-            if candidate.passed:
-                break
-            attempt += 1
-        return found
 
     def _refused(self) -> Task | None:
         for run in self.runs:
@@ -205,7 +192,7 @@ class Schedule:
     def _next_unfilled(self) -> tuple[JobRun, Slot, int] | None:
         for run, slot in self._fresh:
             self._unseen -= 1
-            found = self._stored(run.job, slot, 1)
+            found = self._store.attempts(slot.key, 1, run.job.max_attempts)
             if (found and found[-1].passed) or len(found) >= run.job.max_attempts:
                 run.selection.add(slot.index, found)
                 self._advance(run)
@@ -282,6 +269,36 @@ class Schedule:
         if whole:
             self._whole_blobs.add(digest)
         return whole
+
+
+def foresee(job: Job, store: Store) -> tuple[int, Counter[str]]:
+    """What a build would make of a job: the fold over what the store has.
+
+    What is not stored is taken to pass and to repeat nothing, so a build may make more, but not less.
+
+    Returns:
+        In how many slots something would be made, and how many others get no asset, by constraint.
+    """
+    selection = Selection(job)
+    missing: set[int] = set()
+    failed: Counter[str] = Counter()
+
+    def give(slot: Slot, attempt: int) -> None:
+        found = store.attempts(slot.key, attempt, job.max_attempts)
+        following = attempt + len(found)
+        if not (found and found[-1].passed) and following <= job.max_attempts:
+            found.append(Candidate(slot.key, following))
+            missing.add(slot.index)
+        selection.add(slot.index, found)
+
+    for slot in job.slots():
+        give(slot, 1)
+        while (step := selection.step()) is not None:
+            if isinstance(step, Wanted):
+                give(step.slot, step.attempt)
+            elif isinstance(step, Failed) and step.slot.index not in missing:
+                failed[step.constraint] += 1
+    return len(missing), failed
 
 
 def _chosen(accepted: Accepted) -> Chosen:

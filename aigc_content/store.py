@@ -7,10 +7,10 @@ for a writer: a file comes into being under a temporary name and is renamed.
 
 Layout below the root (``OUT/.aigc``)::
 
-    store/ab/<key>-<attempt>     candidates
-    store/ab/<digest>.export     what exporters made of a candidate, or of a job
-    blobs/<sha256>               exported bytes on their way to the output folder
-    tmp/                         files being written; what a killed process left is removed by `Store.clean`
+    store/ab/<key>-<attempt>          candidates
+    store/ab/<key>-<digest>.export    what exporters made of a candidate, or of a job (under its first asset's key)
+    blobs/<sha256>                    exported bytes on their way to the output folder
+    tmp/                              files being written; what a killed process left is removed by `Store.clean`
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import errno
 import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from aigc_content.errors import StoreError
 FOLDER = ".aigc"
 TEMPORARY = "tmp"
 _RECORDS, _BLOBS = "store", "blobs"
+_EXPORT = ".export"
 _DIGITS = 64  # of a hex sha256
 _counter = itertools.count()
 
@@ -82,6 +83,19 @@ class Candidate:
         )
 
 
+@dataclass(frozen=True)
+class Dropped:
+    """What `Store.prune` removed.
+
+    Attributes:
+        candidates: how many.
+        size: bytes, those of export records included.
+    """
+
+    candidates: int = 0
+    size: int = 0
+
+
 class Store:
     """Candidates, export records and blobs below one folder; processes may share it.
 
@@ -106,6 +120,18 @@ class Store:
         except TypeError:  # written by another version
             return None
 
+    def attempts(self, key: str, first: int, last: int) -> list[Candidate]:
+        """Outcomes from an attempt on, up to the first that passed, the first that is missing, or the last."""
+        found: list[Candidate] = []
+        for attempt in range(first, last + 1):
+            candidate = self.candidate(key, attempt)
+            if candidate is None:
+                break
+            found.append(candidate.outcome())
+            if candidate.passed:
+                break
+        return found
+
     def add(self, candidate: Candidate) -> None:
         """Store a candidate.
 
@@ -119,15 +145,15 @@ class Store:
 
     def exported(self, name: str) -> dict[str, Any] | None:
         """The export record of that name, or None when there is none or it is damaged."""
-        return self._get(f"{name}.export")
+        return self._get(name + _EXPORT)
 
     def add_exported(self, name: str, record: Mapping[str, Any]) -> None:
-        """Store an export record.
+        """Store an export record; its name begins with the key of the slot that it belongs to.
 
         Raises:
             StoreError: T001 no space, T002 it cannot be written.
         """
-        self._put(f"{name}.export", record)
+        self._put(name + _EXPORT, record)
 
     def blob(self, digest: str) -> Path:
         """Where the bytes with that sha256 lie, or would."""
@@ -167,6 +193,29 @@ class Store:
         for path in _files(self.root / _BLOBS):
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
+
+    def prune(self, keys: Collection[str]) -> Dropped:
+        """Remove the candidates and export records of all keys but these; call it under the folder's lock.
+
+        Each file goes by itself, so a kill leaves nothing but the rest, which the next call removes.
+
+        Raises:
+            StoreError: T002, a file cannot be removed.
+        """
+        candidates = size = 0
+        for folder in _entries(self._records):
+            for file in _entries(folder.path):
+                if file.name[:_DIGITS] in keys:
+                    continue
+                try:
+                    size += file.stat().st_size
+                    os.unlink(file.path)
+                except OSError as error:
+                    raise failure(error, file.path) from None
+                candidates += not file.name.endswith(_EXPORT)
+            with suppress(OSError):  # it may have become empty
+                os.rmdir(folder.path)
+        return Dropped(candidates, size)
 
     def _get(self, name: str) -> dict[str, Any] | None:
         data = _read(os.path.join(self._records, name[:2], name))
@@ -261,6 +310,14 @@ def _read(path: str) -> bytes | None:
             return file.read()
     except OSError:
         return None
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _files(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from aigc_content.nn import modelfile
 from aigc_content.nn.kernels import MAX_ACTIVATION
 from aigc_content.nn.unet import Tensors, Tokens, UNetConfig
 
@@ -53,6 +55,13 @@ class FloatUNet:
         before |= {f"merge{level}": f"leave{level}" for level in range(1, config.levels)}
         names = [name.removesuffix(".w") for name in tensors if name.endswith(".w")]
         self._layers = {name: self._layer(name, tensors, "" if clamped else before.get(name, "")) for name in names}
+
+    @classmethod
+    def load(cls, folder: Path, *, clamped: bool) -> FloatUNet:
+        """The twin of a level model's network, from its folder."""
+        stored, tensors = modelfile.load(folder)
+        tensors.pop("templates", None)
+        return cls(UNetConfig.from_json(stored["network"]), tensors, clamped=clamped)
 
     def _layer(self, name: str, tensors: Tensors, scale: str) -> Layer:
         multiplier = _float(tensors[f"{name}.m"])

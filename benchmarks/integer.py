@@ -1,9 +1,10 @@
 """The integer run beside a float run of the same model: time, and how many first drawings are as asked.
 
-    python benchmarks/integer.py [--draws 5000] [--repeats 40] [--seed 1] [--model DIR]
+    python benchmarks/integer.py [--draws 5000] [--keep FILE] [--repeats 40] [--seed 1] [--model DIR]
 
-Time: one thread each, batch 8 of 32 x 24, the runs take turns, least of the repeats. Drawings: the same levels with
-the same random numbers through the same sampling code, once by integers and once by floats.
+Time: on the processor, so that other work on the machine does not count; one thread each, batch 8 of 32 x 24, the
+runs take turns, least of the repeats. Drawings: the same levels with the same random numbers through the same
+sampling code, once by integers and once by floats.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,26 +33,17 @@ LIMITS = {"auto": 0.6, "plain": 1.25}
 INTEGER, FLOAT, BARE = RUNS = ("integer", "float", "bare float")
 """The integer network; its float twin; and a twin without limits, which is another function and only a time."""
 
-PART = 64
-"""Drawings that a worker process makes at once."""
-
-Pair = tuple[bool, bool, bool, bool]
-"""As asked by integers and by floats, winnable by integers and by floats."""
-
 
 def networks(folder: Path) -> tuple[UNet, FloatUNet, FloatUNet]:
     """The integer network of a model folder, its float twin, and the bare one."""
     from aigc_levels.draw import LevelModel
     from floatnet import FloatUNet
 
-    from aigc_content.nn import modelfile
-    from aigc_content.nn.unet import UNetConfig
-
-    stored, tensors = modelfile.load(folder)
-    tensors.pop("templates", None)
-    config = UNetConfig.from_json(stored["network"])
-    same, bare = (FloatUNet(config, tensors, clamped=clamped) for clamped in (True, False))
-    return LevelModel(folder).net, same, bare
+    return (
+        LevelModel(folder).net,
+        FloatUNet.load(folder, clamped=True),
+        FloatUNet.load(folder, clamped=False),
+    )
 
 
 def half_drawn() -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +63,7 @@ def half_drawn() -> tuple[np.ndarray, np.ndarray]:
 
 
 def timings(folder: Path, repeats: int) -> dict[str, float]:
-    """Least seconds of a forward pass in this process, by run; and the logits' mean difference, in nat."""
+    """Least seconds on the processor of a forward pass, by run; and the mean difference of the logits, in nat."""
     import numpy as np
     import torch
 
@@ -84,9 +74,9 @@ def timings(folder: Path, repeats: int) -> dict[str, float]:
     least = dict.fromkeys(RUNS, float("inf"))
     for _ in range(repeats):
         for name, net in nets.items():
-            start = time.perf_counter()
+            start = time.process_time()
             net(planes, told)
-            least[name] = min(least[name], time.perf_counter() - start)
+            least[name] = min(least[name], time.process_time() - start)
     return {**least, "apart": float(np.abs(logits[FLOAT] - logits[INTEGER]).mean()) / 256}
 
 
@@ -99,38 +89,6 @@ def timings_by_kernels(folder: Path, repeats: int) -> dict[str, dict[str, float]
         ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
         result[kernels] = json.loads(ended.stdout)
     return result
-
-
-def paired_draws(task: tuple[str, int, int]) -> list[Pair]:
-    """First drawings of one part of a job, by integers and by floats.
-
-    Args:
-        task: the recipe's text, number of the job, and the part's first index.
-    """
-    import draws
-    import torch
-
-    torch.set_num_threads(1)
-    recipe, number, first = task
-    job = draws.jobs_of(recipe)[number]
-    indices = range(first, min(first + PART, job.count + 1))
-    generator = draws.opened(job)
-    by_integers = list(draws.first_draws(generator, job, indices))
-    generator.net.net = networks(job.models["dungeon"].path)[1]  # type: ignore[assignment]
-    by_floats = list(draws.first_draws(generator, job, indices))
-    pairs = zip(by_integers, by_floats, strict=True)
-    return [(a.passed, b.passed, a.winnable, b.winnable) for a, b in pairs]
-
-
-def all_pairs(recipe: Mapping[str, Sequence[Mapping[str, int]]], workers: int) -> list[Pair]:
-    """`paired_draws` of every part of every job, in worker processes."""
-    parts = [
-        (json.dumps(recipe), number, first)
-        for number, job in enumerate(recipe["jobs"])
-        for first in range(1, job["count"] + 1, PART)
-    ]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return [pair for part in pool.map(paired_draws, parts) for pair in part]
 
 
 def time_table(found: Mapping[str, Mapping[str, float]]) -> str:
@@ -148,27 +106,13 @@ def time_table(found: Mapping[str, Mapping[str, float]]) -> str:
     return table(head, rows) + f"\nMean difference of the logits of integer and float: {apart:.4f} nat.\n"
 
 
-def draw_table(pairs: Sequence[Pair]) -> str:
-    """Rates, and their difference in points with its standard error."""
-    import numpy as np
-    from figures import percent, table
-
-    outcomes = np.array(pairs, dtype=np.float64)
-    rows = []
-    for name, first in (("all that was asked", 0), ("can be won", 2)):
-        integers, floats = outcomes[:, first], outcomes[:, first + 1]
-        gap = 100 * (integers - floats)
-        told = f"{gap.mean():+.2f} ± {gap.std(ddof=1) / np.sqrt(len(gap)):.2f} points"
-        rows.append((name, percent(integers.sum(), len(gap)), percent(floats.sum(), len(gap)), told))
-    return table((f"{len(pairs)} paired first drawings", "integer", "float", "difference"), rows)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=5000, help="paired first drawings; 0 for none")
-    parser.add_argument("--repeats", type=int, default=40, help="timed passes of each run")
+    parser.add_argument("--repeats", type=int, default=40, help="timed passes of each run; 0 for none")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw; the times take one in any case")
+    parser.add_argument("--keep", type=Path, help="file for the drawings; a run that was stopped goes on from there")
     parser.add_argument("--model", type=Path, help="a model folder in place of the shipped one")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -176,15 +120,17 @@ def main() -> None:
         print(json.dumps(timings(options.model, options.repeats)))
         return
     import draws
+    import paired
     import recipes
     from figures import heading
 
     recipe = recipes.asked(max(options.draws, len(recipes.JOBS)), options.seed, options.model)
     folder = draws.jobs_of(json.dumps(recipe))[0].models["dungeon"].path
     print(heading("Integers beside floats", seed=options.seed, repeats=options.repeats, model=str(folder)))
-    print(time_table(timings_by_kernels(folder, options.repeats)), flush=True)
+    if options.repeats:
+        print(time_table(timings_by_kernels(folder, options.repeats)), flush=True)
     if options.draws:
-        print(draw_table(all_pairs(recipe, options.workers)))
+        print(paired.draw_table(paired.all_pairs(recipe, options.workers, options.keep)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Copies, novelty and variety of levels: exact counts over grids of tile codes.
+"""Grids of tile codes: maps to read, and exact counts of copies and variety.
 
 A grid is ``uint8`` of shape (height, width) with places in `TILES`, the characters of the plain training maps;
 void is 0. The start counts as an exit and a locked door as a door, because the training maps tell neither apart.
@@ -6,15 +6,15 @@ void is 0. The start counts as an exit and a locked door as a door, because the 
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from aigc_levels.data.plain import half_of
 
 TILES = " #.+~^e$k>"
 VOID, WALL = 0, 1
@@ -22,8 +22,13 @@ ALIKE = {"<": ">", "D": "+"}
 WINDOW = 8
 """Side of the windows of which `copied_windows` counts copies."""
 
-LEAST_COMPARED = 0.5
-"""Share of a level's cells (void left out) that a placement of a training map must be compared on."""
+LIKE_CELLS = (500, 1200)
+"""Maps of so many cells are compared with levels of 32 x 24."""
+
+LIKE = f"{LIKE_CELLS[0]} to {LIKE_CELLS[1]} cells"
+
+Side = Literal["train", "tune", "test"]
+"""What training sees; held-out areas by which settings are chosen; held-out areas that figures are told of."""
 
 Grid = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -54,12 +59,12 @@ def parse(text: str) -> Grid:
     return np.array([[codes[char] for char in row] for row in rows], dtype=np.uint8)
 
 
-def load_maps(folders: Sequence[Path], split: str) -> list[NamedGrid]:
+def load_maps(folders: Sequence[Path], side: Side) -> list[NamedGrid]:
     """The maps of one side of data sets, as ``aigc data import`` writes them.
 
     Args:
         folders: data sets, or folders that hold data sets.
-        split: ``train`` or ``held-out``.
+        side: for ``tune`` and ``test`` the held-out areas are divided by `half_of`.
 
     Raises:
         ValueError: two data sets have the same source, or there is none.
@@ -75,7 +80,7 @@ def load_maps(folders: Sequence[Path], split: str) -> list[NamedGrid]:
             raise ValueError(f"{listing.parent} and {sources[source]} both hold {source}; name the one to use")
         sources[source] = listing.parent
         for entry in document["maps"]:
-            if entry["split"] == split:
+            if side == ("train" if entry["split"] == "train" else half_of(entry["area"])):
                 text = (listing.parent / entry["path"]).read_text("ascii")
                 result.append(NamedGrid(f"{source}/{entry['path']}", parse(text)))
     if not sources:
@@ -86,6 +91,11 @@ def load_maps(folders: Sequence[Path], split: str) -> list[NamedGrid]:
 def symmetries(grid: Grid) -> list[Grid]:
     """The eight turns and reflections, the grid itself first."""
     return [np.rot90(image, turns) for image in (grid, grid[:, ::-1]) for turns in range(4)]
+
+
+def is_like(grid: Grid) -> bool:
+    """Whether a map has `LIKE_CELLS`."""
+    return LIKE_CELLS[0] <= grid.size <= LIKE_CELLS[1]
 
 
 def void_as_wall(grid: Grid) -> Grid:
@@ -99,117 +109,6 @@ def duplicates(grids: Sequence[Grid]) -> int:
     for grid in grids:
         seen.add(min(bytes(image.shape) + image.tobytes() for image in map(np.ascontiguousarray, symmetries(grid))))
     return len(grids) - len(seen)
-
-
-@dataclass(frozen=True, eq=False)
-class Nearest:
-    """For each level, the training map that it is most like.
-
-    Attributes:
-        far: share of the compared cells that differ, shape (levels,); 1 where no map could be compared.
-        which: index of that map, -1 for none, shape (levels,).
-    """
-
-    far: Floats
-    which: Ints
-
-
-def nearest(levels: Sequence[Grid], maps: Sequence[Grid], *, itself: bool = False) -> Nearest:
-    """The least share of differing cells between each level and any map, in any symmetry and placement.
-
-    A map is laid over the level in all eight symmetries. Along each axis it is cropped to the level's side in every
-    way where it is longer, and laid into the level in every way where it is shorter. Compared are the cells that
-    both have and that are void in neither; placements that compare fewer than `LEAST_COMPARED` of the level's
-    cells that are not void do not count, or a corner would match a corner.
-
-    Args:
-        levels: grids.
-        maps: grids to look among.
-        itself: ``maps`` is ``levels``, and a level is not compared with itself.
-    """
-    far = np.ones(len(levels), dtype=np.float64)
-    which = np.full(len(levels), -1, dtype=np.int64)
-    for shape in sorted({image.shape for level in levels for image in (level, level.T)}):
-        rows, owners = [], []
-        for index, level in enumerate(levels):
-            images = [image for image in symmetries(level) if image.shape == shape]
-            rows += images
-            owners += [index] * len(images)
-        if not rows:
-            continue
-        _match(np.stack(rows), np.array(owners), maps, far, which, itself=itself)
-    return Nearest(far, which)
-
-
-def _match(images: Grid, owners: Ints, maps: Sequence[Grid], far: Floats, which: Ints, *, itself: bool) -> None:
-    """Improve ``far`` and ``which``, in place, by every placement of every map under images of one shape."""
-    height, width = images.shape[1:]
-    planes, drawn = _bit_planes(images)
-    needed = np.maximum(np.ceil((images != VOID).sum(axis=(1, 2)) * LEAST_COMPARED), 1).astype(np.int64)
-    for index, item in enumerate(maps):
-        crop_planes, crop_drawn = _bit_planes(placements(item, height, width))
-        chosen = owners != index if itself else np.ones(len(images), np.bool_)
-        shares = _least_shares()(planes[chosen], drawn[chosen], needed[chosen], crop_planes, crop_drawn)
-        for owner, share in zip(owners[chosen], shares, strict=True):
-            if share < far[owner]:
-                far[owner], which[owner] = share, index
-
-
-def placements(grid: Grid, height: int, width: int) -> Grid:
-    """A grid brought to a size in every way: cropped along an axis where it is longer, framed by void where not.
-
-    Returns:
-        Shape (placements, height, width).
-    """
-    down, across = max(0, height - grid.shape[0]), max(0, width - grid.shape[1])
-    if down or across:
-        grid = np.pad(grid, ((down, down), (across, across)), constant_values=VOID)
-    views = np.lib.stride_tricks.sliding_window_view(grid, (height, width))
-    return np.ascontiguousarray(views).reshape(-1, height, width)
-
-
-def _bit_planes(grids: Grid) -> tuple[Words, Words]:
-    """Codes below 16, (N, H, W), to bits: (N, words, 4) for the codes and (N, words) for what is not void."""
-    flat = grids.reshape(len(grids), -1)
-    flat = np.pad(flat, ((0, 0), (0, -flat.shape[1] % 64)))
-    bits = [np.packbits(flat >> bit & 1, axis=1).view(np.uint64) for bit in range(4)]
-    return np.stack(bits, axis=2), np.packbits(flat != VOID, axis=1).view(np.uint64)
-
-
-@functools.cache
-def _least_shares() -> Callable[[Words, Words, Ints, Words, Words], Floats]:
-    """Compiled: for each image, the least share of differing cells over all crops that compare enough; else 2."""
-    from numba import njit, prange
-
-    @njit("int64(uint64)", inline="always")
-    def ones(x):  # type: ignore[no-untyped-def]
-        x -= (x >> np.uint64(1)) & np.uint64(0x5555555555555555)
-        x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-        x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-        return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-    @njit(parallel=True)
-    def scan(planes, drawn, needed, crop_planes, crop_drawn):  # type: ignore[no-untyped-def]
-        result = np.full(len(planes), 2.0)
-        for i in prange(len(planes)):
-            best, best_of = 2, 1
-            for j in range(len(crop_planes)):
-                differ = compared = 0
-                for k in range(planes.shape[1]):
-                    both = drawn[i, k] & crop_drawn[j, k]
-                    off = planes[i, k, 0] ^ crop_planes[j, k, 0]
-                    off |= planes[i, k, 1] ^ crop_planes[j, k, 1]
-                    off |= planes[i, k, 2] ^ crop_planes[j, k, 2]
-                    off |= planes[i, k, 3] ^ crop_planes[j, k, 3]
-                    differ += ones(off & both)
-                    compared += ones(both)
-                if compared >= needed[i] and differ * best_of < best * compared:
-                    best, best_of = differ, compared
-            result[i] = best / best_of
-        return result
-
-    compiled: Callable[[Words, Words, Ints, Words, Words], Floats] = scan
-    return compiled
 
 
 def pairwise(grids: Sequence[Grid]) -> float:

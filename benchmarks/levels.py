@@ -11,10 +11,11 @@ import argparse
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import building
+import draws
 import independent
 import level_metrics as lm
 import numpy as np
@@ -22,13 +23,11 @@ import patterns
 import recipes
 from figures import heading, percent, table
 from level_metrics import Grid, NamedGrid
+from nearest import nearest
 
 PARTS = ("validity", "draws", "copies", "patterns", "shape")
 SMALL = 4
 """Levels of each job in the small build that start-up is told from."""
-
-LIKE_CELLS = (500, 1200)
-"""Held-out maps of so many cells are compared with the levels of 32 x 24."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Run:
         slots: the build's slots.
         texts: the emitted levels' text, in order.
         grids: the same as tile codes.
-        train, held: the data.
+        train, test: maps to learn from, and maps that neither training nor the choice of settings saw.
         seed, workers, draws, halvings, matched: as on the command line.
         picture: where to draw the expressive range.
         model: a model folder in place of the shipped one.
@@ -54,7 +53,7 @@ class Run:
     texts: Sequence[str]
     grids: Sequence[Grid]
     train: Sequence[NamedGrid]
-    held: Sequence[NamedGrid]
+    test: Sequence[NamedGrid]
     seed: int
     workers: int
     draws: int
@@ -129,42 +128,23 @@ def _control(slots: Sequence[building.Slot]) -> str:
     return table(("difficulty", "asked", "mean", "mean error", "levels"), rows)
 
 
-def draws(run: Run) -> str:
-    """What fails when a level is first drawn, by an own run of so many first drawings."""
-    import draws as first
-
-    found = []
-    jobs = first.jobs_of(run.recipe.read_text("utf-8"))
-    for job in jobs:
-        generator = first.opened(job)
-        share = min(job.count, -(-run.draws // len(jobs)))
-        found += list(first.first_draws(generator, job, range(1, share + 1)))
-    failures = Counter(draw.constraint for draw in found if not draw.passed)
-    rows = [
-        ("all that was asked", percent(sum(draw.passed for draw in found), len(found))),
-        ("can be won, whatever else fails", percent(sum(draw.winnable for draw in found), len(found))),
-        *((f"fails first: {name}", percent(number, len(found))) for name, number in failures.most_common()),
-    ]
-    return table(("first drawings", "share"), rows)
-
-
 def copies(run: Run) -> str:
-    """Duplicates, novelty beside that of held-out maps, variety."""
+    """Duplicates, novelty beside that of test maps, variety."""
     train = [item.grid for item in run.train]
-    like = [item.grid for item in run.held if LIKE_CELLS[0] <= item.grid.size <= LIKE_CELLS[1]]
-    ours, real = lm.nearest(run.grids, train), lm.nearest(like, train)
-    own = lm.nearest(run.grids, run.grids, itself=True)
+    like = [item.grid for item in run.test if lm.is_like(item.grid)]
+    ours, real = nearest(run.grids, train), nearest(like, train)
+    own = nearest(run.grids, run.grids, itself=True)
     closest = int(ours.far.argmin())
     known = lm.known_windows(train)
     copied, usual = (f"{lm.copied_share(grids, known):.2%}".replace("%", " %") for grids in (run.grids, like))
     rows = [
         ("duplicates, symmetries counted", f"{lm.duplicates(run.grids)} of {len(run.grids)}"),
         ("nearest training map: median / 5th percentile / least", lm.spread(ours.far)),
-        (f"the same of {len(like)} held-out maps of {LIKE_CELLS[0]} to {LIKE_CELLS[1]} cells", lm.spread(real.far)),
+        (f"the same of {len(like)} test maps of {lm.LIKE}", lm.spread(real.far)),
         ("nearest other level: median / 5th percentile / least", lm.spread(own.far)),
         ("mean difference of two levels, all cells", f"{lm.pairwise(run.grids):.1%}".replace("%", " %")),
         ("8x8 windows that a training map holds", copied),
-        ("the same of those held-out maps", usual),
+        ("the same of those test maps", usual),
     ]
     names = [slot.stem.name for slot in run.slots if slot.stem is not None]
     near = run.train[int(ours.which[closest])].name
@@ -172,62 +152,69 @@ def copies(run: Run) -> str:
 
 
 def pattern_kl(run: Run) -> str:
-    """Pattern KL to held-out maps: at the held-out maps' own sizes, and of the asked levels of 32x24."""
-    held = [item.grid for item in run.held]
+    """Pattern KL to test maps: at the test maps' own sizes, and of the asked levels of 32x24."""
+    test = [item.grid for item in run.test]
     train = [item.grid for item in run.train]
     rng = np.random.default_rng(run.seed)
-    matched = _matched([grid.shape for grid in held], run)
+    matched = _matched([grid.shape for grid in test], run, "any")
     others: dict[str, Sequence[Grid]] = {"training maps": train, "levels": matched[0]}
+    others["levels of the style rooms"] = _matched([grid.shape for grid in test], replace(run, matched=1), "rooms")[0]
     for place, more in enumerate(matched[1:], 2):
         others[f"levels, set {place}"] = more
     for name in patterns.CONTEXTS:
         chain = patterns.Chain(train, name)
-        others[f"Markov chain ({name})"] = [chain.draw(grid.shape, rng) for grid in held]
-    others["shuffled cells"] = patterns.shuffled(held, rng)
-    others["uniform random"] = patterns.uniform(held, rng)
-    text = _kl_table("all held-out maps, levels of the same sizes told nothing else", held, others, run)
-    like = [place for place, grid in enumerate(held) if LIKE_CELLS[0] <= grid.size <= LIKE_CELLS[1]]
-    part = {name: [grids[i] for i in like] for name, grids in others.items() if len(grids) == len(held)}
-    sizes = f"held-out maps of {LIKE_CELLS[0]} to {LIKE_CELLS[1]} cells"
+        others[f"Markov chain ({name})"] = [chain.draw(grid.shape, rng) for grid in test]
+    others["shuffled cells"] = patterns.shuffled(test, rng)
+    others["uniform random"] = patterns.uniform(test, rng)
+    text = _kl_table(
+        "all test maps, levels of the same sizes and the style any, told nothing else", test, others, run
+    )
+    like = [place for place, grid in enumerate(test) if lm.is_like(grid)]
+    part = {name: [grids[i] for i in like] for name, grids in others.items() if len(grids) == len(test)}
+    sizes = f"test maps of {lm.LIKE}"
     here = {
-        "training maps": [grid for grid in train if LIKE_CELLS[0] <= grid.size <= LIKE_CELLS[1]],
+        "training maps": [grid for grid in train if lm.is_like(grid)],
         "asked levels of 32x24": list(run.grids),
         **part,
     }
-    return text + "\n" + _kl_table(f"{sizes}, with the asked levels of 32x24 too", [held[i] for i in like], here, run)
+    return text + "\n" + _kl_table(f"{sizes}, with the asked levels of 32x24 too", [test[i] for i in like], here, run)
 
 
-def _kl_table(title: str, held: Sequence[Grid], others: Mapping[str, Sequence[Grid]], run: Run) -> str:
+def _kl_table(title: str, test: Sequence[Grid], others: Mapping[str, Sequence[Grid]], run: Run) -> str:
     """Both window sizes, void as a tile of its own and void as wall."""
     columns: list[dict[str, patterns.Score]] = []
     change: tuple[Callable[[Grid], Grid], ...] = (lambda grid: grid, lm.void_as_wall)
     for seen in change:
         shown = {name: [seen(grid) for grid in grids] for name, grids in others.items()}
         for n in (2, 3):
-            columns.append(patterns.scores([seen(grid) for grid in held], shown, n, run.seed, run.halvings))
+            columns.append(patterns.scores([seen(grid) for grid in test], shown, n, run.seed, run.halvings))
     rows = [
         (name, *(f"{c[name].mean:.3f} ({c[name].excess:+.3f} ± {c[name].error:.3f})" for c in columns))
         for name in columns[0]
     ]
     head = (title, "n=2", "n=3", "n=2, void as wall", "n=3, void as wall")
-    for name in others:
-        if name.startswith("Markov chain"):
-            of = [f"{c['levels'].excess / c[name].excess:.2f}" for c in columns]
-            rows.append((f"excess of the levels / of the {name}", *of))
-    void = [100 * np.mean([(grid == lm.VOID).mean() for grid in grids]) for grids in (held, *others.values())]
-    shares = ", ".join(f"{name} {share:.0f} %" for name, share in zip(("held-out", *others), void, strict=True))
+    chains = [name for name in others if name.startswith("Markov chain")]
+    for name in chains:
+        of = [f"{c['levels'].excess / c[name].excess:.2f}" for c in columns]
+        rows.append((f"excess of the levels / of the {name}", *of))
+    best = [f"**{c['levels'].excess / min(c[name].excess for name in chains):.2f}**" for c in columns]
+    rows.append(("**excess of the levels / of the better chain**", *best))
+    void = [100 * np.mean([(grid == lm.VOID).mean() for grid in grids]) for grids in (test, *others.values())]
+    shares = ", ".join(f"{name} {share:.0f} %" for name, share in zip(("test", *others), void, strict=True))
     return table(head, rows) + f"\nMean share of void: {shares}.\n"
 
 
-def _matched(shapes: Sequence[tuple[int, ...]], run: Run) -> list[list[Grid]]:
-    """Sets of levels with the sizes of the held-out maps, in their order."""
+def _matched(shapes: Sequence[tuple[int, ...]], run: Run, style: str) -> list[list[Grid]]:
+    """Sets of levels of a style with the sizes of the test maps, in their order."""
     sizes = [(height, width) for height, width in shapes]
     sets = []
     for number in range(run.matched):
-        recipe = recipes.write(recipes.sized(sizes, run.seed + number, run.model), run.work / f"sized-{number}.yaml")
-        building.build(recipe, run.work / f"sized-{number}", run.workers)
+        asked = recipes.sized(sizes, run.seed + number, run.model, style)
+        out = run.work / f"sized-{style}-{number}"
+        recipe = recipes.write(asked, out.with_suffix(".yaml"))
+        building.build(recipe, out, run.workers)
         made: dict[str, list[Grid]] = {}
-        for slot in building.slots(recipe, run.work / f"sized-{number}"):
+        for slot in building.slots(recipe, out):
             if slot.stem is not None:
                 made.setdefault(slot.job, []).append(lm.parse(slot.stem.with_suffix(".txt").read_text("utf-8")))
         missing = Counter(recipes.size_name(*size) for size in sizes) - Counter({k: len(v) for k, v in made.items()})
@@ -238,11 +225,11 @@ def _matched(shapes: Sequence[tuple[int, ...]], run: Run) -> list[list[Grid]]:
 
 
 def shape(run: Run) -> str:
-    """The expressive range as a picture, and measures of shape beside those of held-out maps."""
+    """The expressive range as a picture, and measures of shape beside those of test maps."""
     import picture
     import shapes
 
-    real = shapes.shapes([item.grid for item in run.held if LIKE_CELLS[0] <= item.grid.size <= LIKE_CELLS[1]])
+    real = shapes.shapes([item.grid for item in run.test if lm.is_like(item.grid)])
     ours = shapes.shapes(run.grids)
     made = [slot for slot in run.slots if slot.stem is not None]
     paths = np.array([(slot.metrics["path_length"], slot.metrics["openness"]) for slot in made], dtype=np.float64)
@@ -250,7 +237,7 @@ def shape(run: Run) -> str:
         [(slot.params["difficulty"], slot.metrics["difficulty"]) for slot in made if "difficulty" in slot.params]
     )
     rooms = (0.0, 24.0, 0.0, 0.72)
-    many, few = f"{len(ours)} levels", f"{len(real)} held-out maps"
+    many, few = f"{len(ours)} levels", f"{len(real)} test maps"
     panels = [
         picture.Panel(many, "path length", "openness", paths, (0, 120, 0, 0.72)),
         picture.Panel(f"{len(graded)} levels", "difficulty asked", "measured", graded, (0, 1, 0, 1)),
@@ -258,7 +245,7 @@ def shape(run: Run) -> str:
         picture.Panel(few, "rooms", "openness", real[:, :2], rooms),
     ]
     picture.draw(panels, 2, run.picture)
-    sizes = f"{few} of {LIKE_CELLS[0]} to {LIKE_CELLS[1]} cells"
+    sizes = f"{few} of {lm.LIKE}"
     return shapes.shape_table({many: ours, sizes: real}) + f"\nExpressive range: {run.picture}\n"
 
 
@@ -268,9 +255,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000, help="levels to build")
     parser.add_argument("--seed", type=int, default=1, help="of the recipes, the baselines and the halvings")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--draws", type=int, default=500, help="first drawings to look at")
-    parser.add_argument("--matched", type=int, default=1, help="sets of levels with the held-out maps' sizes")
-    parser.add_argument("--halvings", type=int, default=20, help="random halvings of the held-out maps")
+    parser.add_argument(
+        "--draws", type=int, default=500, help="drawings to look at, as first drawn and after re-masks"
+    )
+    parser.add_argument("--matched", type=int, default=1, help="sets of levels with the test maps' sizes")
+    parser.add_argument("--halvings", type=int, default=20, help="random halvings of the test maps")
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="what to measure beside speed")
     parser.add_argument("--keep", type=Path, help="new folder for the builds; without it they are removed")
     parser.add_argument("--model", type=Path, help="a model folder in place of the shipped one")
@@ -278,8 +267,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.count <= SMALL * len(recipes.JOBS):
         parser.error(f"--count must be above {SMALL * len(recipes.JOBS)}, the small build that start-up is told from")
-    train, held = (lm.load_maps(options.data, split) for split in ("train", "held-out"))
-    data = f"{len(train)} training and {len(held)} held-out maps"
+    train, test = lm.load_maps(options.data, "train"), lm.load_maps(options.data, "test")
+    data = f"{len(train)} training and {len(test)} test maps"
     model = str(options.model or "the shipped one")
     print(heading("Levels", seed=options.seed, levels=options.count, data=data, model=model))
     with tempfile.TemporaryDirectory(prefix="aigc-levels-") as temporary:
@@ -296,7 +285,7 @@ def main() -> None:
             texts=texts,
             grids=[lm.parse(text) for text in texts],
             train=train,
-            held=held,
+            test=test,
             seed=options.seed,
             workers=options.workers,
             draws=options.draws,
@@ -307,7 +296,7 @@ def main() -> None:
         )
         parts: dict[str, Callable[[Run], str]] = {
             "validity": validity,
-            "draws": draws,
+            "draws": lambda run: draws.rates(run.recipe.read_text("utf-8"), run.draws),
             "copies": copies,
             "patterns": pattern_kl,
             "shape": shape,

@@ -18,6 +18,8 @@ from level_metrics import TILES, Grid
 
 EPSILON = 1e-7
 OUTSIDE = len(TILES)
+FLOOR = "the maps, half by half"
+"""Name of what one half of the real maps scores against the other."""
 
 Codes = npt.NDArray[np.int64]
 
@@ -50,12 +52,13 @@ def divergence(reference: Codes, other: Codes) -> float:
 
 @dataclass(frozen=True)
 class Score:
-    """Divergence of one set from held-out maps, over random halvings of those.
+    """Divergence of one set from real maps, over random halvings of those.
 
     Attributes:
         mean: mean divergence.
         excess: mean of what is above the floor of the same halving.
-        error: standard deviation of the excess over halvings.
+        error: standard deviation of the excess over halvings: about the standard error of a figure told of all the
+            maps, as if maps of one area were independent.
     """
 
     mean: float
@@ -70,7 +73,7 @@ def scores(
     seed: int,
     halvings: int = 20,
 ) -> dict[str, Score]:
-    """Divergences from held-out maps, the floor first, under the name ``held-out maps``.
+    """Divergences from real maps that training has not seen, the floor first, under the name `FLOOR`.
 
     In each halving one random half of the real maps is the reference; the other half gives the floor. Every other
     set gives as many windows as the halves: where it has a grid for each real map (as many grids, of the same
@@ -91,7 +94,7 @@ def scores(
         reference = np.concatenate([real_windows[i] for i in first])
         rest = np.concatenate([real_windows[i] for i in second])
         count = min(len(reference), len(rest))
-        samples = {"held-out maps": rest}
+        samples = {FLOOR: rest}
         for name, parts in other_windows.items():
             chosen = second if paired[name] else _enough(parts, count, rng)
             samples[name] = np.concatenate([parts[i] for i in chosen])
@@ -99,7 +102,7 @@ def scores(
         cut = reference[:count]
         values = {name: divergence(cut, sample[:count]) for name, sample in samples.items()}
         for name, value in values.items():
-            found[name].append((value, value - values["held-out maps"]))
+            found[name].append((value, value - values[FLOOR]))
     return {
         name: Score(
             float(np.mean([value for value, _ in pairs])),

@@ -44,10 +44,17 @@ def asked(count: int, seed: int, model: Path | None = None) -> dict[str, Any]:
     return _recipe(seed, jobs)
 
 
-def sized(shapes: Sequence[tuple[int, int]], seed: int, model: Path | None = None) -> dict[str, Any]:
-    """One level for each (height, width), told nothing but the size."""
+def sized(
+    shapes: Sequence[tuple[int, int]], seed: int, model: Path | None = None, style: str = "any"
+) -> dict[str, Any]:
+    """One level for each (height, width), told nothing but size and style."""
     jobs = [
-        _job(size_name(height, width), number, {"width": width, "height": height, **_by(model)}, ("text",))
+        _job(
+            size_name(height, width),
+            number,
+            {"width": width, "height": height, "style": style, **_by(model)},
+            ("text",),
+        )
         for (height, width), number in sorted(Counter(shapes).items())
     ]
     return _recipe(seed, jobs)

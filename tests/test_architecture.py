@@ -21,7 +21,9 @@ ORDER = [
     "png",
     "document",
     "rng",
+    "weights",
     "models",
+    "hub",
     "inputs",
     "generator",
     "hookspecs",
@@ -52,7 +54,7 @@ ORDER = [
     "testing",
     "cli",
 ]
-NN_MAY_IMPORT = {"nn", "rng", "models", "errors"}
+NN_MAY_IMPORT = {"nn", "rng", "weights", "models", "errors"}
 
 
 def host_files() -> list[Path]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,9 +16,18 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 import independent
 import level_metrics as lm
+import nearest
+import paired
 import patterns
 import picture
 import recipes
+import settings
+from aigc_levels import model as m
+from aigc_levels.draw import PART, Canvas
+from aigc_levels.generator import Levels
+
+from aigc_content import Stream
+from aigc_content.models import resolve
 
 SOUND = """\
 ##########
@@ -34,6 +47,24 @@ def random_grids(count: int, height: int = 20, width: int = 16, seed: int = 3) -
 
 def faults(text: str, **params: object) -> str:
     return "; ".join(independent.check(text, {**SIZE, **params}).faults)
+
+
+def overlaps(level: lm.Grid, item: lm.Grid) -> list[float]:
+    """Share of differing cells at every placement that counts, one cell after the other."""
+    height, width = level.shape
+    shares = [1.0]
+    for image in lm.symmetries(item):
+        down, right = image.shape[0] - height, image.shape[1] - width
+        for top in range(min(0, down), max(0, down) + 1):
+            for left in range(min(0, right), max(0, right) + 1):
+                laid = np.zeros_like(level)
+                for y in range(max(0, -top), min(height, image.shape[0] - top)):
+                    for x in range(max(0, -left), min(width, image.shape[1] - left)):
+                        laid[y, x] = image[y + top, x + left]
+                both = (level != lm.VOID) & (laid != lm.VOID)
+                if both.sum() >= max(1, nearest.LEAST_COMPARED * (level != lm.VOID).sum()):
+                    shares.append(float((level != laid)[both].sum() / both.sum()))
+    return shares
 
 
 class TestIndependentCheck:
@@ -97,30 +128,41 @@ class TestNovelty:
     @pytest.mark.parametrize("turn", range(8))
     def test_a_copy_has_no_novelty(self, turn: int) -> None:
         level, other = random_grids(2)
-        found = lm.nearest([level], [other, lm.symmetries(level)[turn]])
+        found = nearest.nearest([level], [other, lm.symmetries(level)[turn]])
         assert (found.far[0], found.which[0]) == (0.0, 1)
 
     def test_a_level_cut_from_a_larger_map_is_a_copy(self) -> None:
         large = random_grids(1, 30, 40)[0]
-        assert lm.nearest([np.rot90(large[4:24, 9:25])], [large]).far[0] == 0
+        assert nearest.nearest([np.rot90(large[4:24, 9:25])], [large]).far[0] == 0
 
     def test_a_smaller_map_inside_a_level_is_a_copy_if_it_is_half_of_it(self) -> None:
         level = random_grids(1)[0]
-        assert lm.nearest([level], [level[3:17, 2:15]]).far[0] == 0
-        assert lm.nearest([level], [level[3:9, 2:9]]).which[0] == -1
+        assert nearest.nearest([level], [level[3:17, 2:15]]).far[0] == 0
+        assert nearest.nearest([level], [level[3:9, 2:9]]).which[0] == -1
 
     def test_the_share_counts_differing_cells_and_leaves_void_out(self) -> None:
         one = np.full((20, 16), lm.WALL, dtype=np.uint8)
         two = one.copy()
         two[:, :4] = 2
-        assert lm.nearest([one], [two]).far[0] == 0.25
+        assert nearest.nearest([one], [two]).far[0] == 0.25
         one[10:], two[:, 8:] = lm.VOID, lm.VOID
-        assert lm.nearest([one], [two]).far[0] == 0.5  # 10 rows of 8 compared, the left 4 differ
+        assert nearest.nearest([one], [two]).far[0] == 0.5  # 10 rows of 8 compared, the left 4 differ
 
     def test_a_level_is_not_its_own_neighbor(self) -> None:
         levels = random_grids(3)
-        assert lm.nearest(levels, levels, itself=True).far.min() > 0.5
-        assert lm.nearest([*levels, levels[0][::-1]], [*levels, levels[0][::-1]], itself=True).far[0] == 0
+        assert nearest.nearest(levels, levels, itself=True).far.min() > 0.5
+        assert nearest.nearest([*levels, levels[0][::-1]], [*levels, levels[0][::-1]], itself=True).far[0] == 0
+
+    def test_the_nearest_is_that_of_trying_all_placements(self) -> None:
+        rng = np.random.default_rng(4)
+        sizes = [(9, 12), (12, 9), (8, 8), (20, 31), (14, 64), (11, 10)]
+        maps = [rng.choice([0, 1, 1, 2, 2, 5, 9], size).astype(np.uint8) for size in sizes]
+        levels = [rng.choice([0, 1, 1, 2, 2, 3, 8], size).astype(np.uint8) for size in ((10, 11), (9, 12), (13, 8))]
+        far = [min(share for item in maps for share in overlaps(level, item)) for level in levels]
+        found = nearest.nearest(levels, maps)
+        assert found.far.tolist() == far
+        for level, index, least in zip(levels, found.which, far, strict=True):
+            assert min(overlaps(level, maps[index])) == least
 
     def test_copied_windows_are_found_in_every_symmetry(self) -> None:
         one, other = random_grids(2)
@@ -175,7 +217,7 @@ class TestPatterns:
         }
         for n in (2, 3):
             found = patterns.scores(rooms[20:], others, n, seed=1, halvings=5)
-            assert found["held-out maps"].excess == 0
+            assert found[patterns.FLOOR].excess == 0
             excess = [found[name].excess for name in others]
             assert excess == sorted(excess)
 
@@ -184,6 +226,89 @@ class TestPatterns:
         for name in patterns.CONTEXTS:
             drawn = patterns.Chain([stripes], name).draw((12, 10), np.random.default_rng(1))
             assert (drawn == stripes).all()
+
+
+class TestPairedDrawings:
+    HEAD = {"recipe": {"seed": 1}, "models": ["abc"]}
+    PART = {"part": [0, 65], "pairs": [[True, False, True, True]] * 2}
+
+    def test_parts_are_kept_and_a_line_cut_short_is_left_out(self, tmp_path: Path) -> None:
+        keep = tmp_path / "pairs.jsonl"
+        assert paired._kept(keep, self.HEAD) == {}
+        paired._add(keep, self.PART)
+        with keep.open("a") as stream:
+            stream.write('{"part": [1, ')
+        found = paired._kept(keep, self.HEAD)
+        assert found == {(0, 65): [(True, False, True, True)] * 2}
+        paired._add(keep, {**self.PART, "part": [1, 1]})
+        assert list(paired._kept(keep, self.HEAD)) == [(0, 65), (1, 1)]
+
+    def test_drawings_of_another_model_are_refused(self, tmp_path: Path) -> None:
+        paired._kept(tmp_path / "pairs.jsonl", self.HEAD)
+        with pytest.raises(ValueError, match="another recipe or model"):
+            paired._kept(tmp_path / "pairs.jsonl", {**self.HEAD, "models": ["def"]})
+
+    def test_the_table_tells_the_mean_difference_and_its_error(self) -> None:
+        text = paired.draw_table([(True, True, True, True), (False, True, True, True)] * 8)
+        assert "| all that was asked | 50.0 % (8 of 16) | 100.0 % (16 of 16) | -50.00 ± 12.91 points |" in text
+        assert "+0.00 ± 0.00 points" in text
+
+    @pytest.mark.skipif(os.name != "posix", reason="kills by signal")
+    def test_a_worker_ends_with_its_parent(self) -> None:
+        code = (
+            "import multiprocessing, os, paired, time\n"
+            "from concurrent.futures import ProcessPoolExecutor\n"
+            "context = multiprocessing.get_context('spawn')\n"
+            "pool = ProcessPoolExecutor(1, mp_context=context, initializer=paired._end_with_parent)\n"
+            "print(pool.submit(os.getpid).result(), flush=True)\n"
+            "pool.submit(time.sleep, 60).result()\n"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) as parent:
+            assert parent.stdout is not None
+            worker = int(parent.stdout.readline())
+            parent.kill()
+            try:
+                parent.communicate(timeout=20)  # until nobody holds the pipe, which the worker has inherited
+            except subprocess.TimeoutExpired:
+                os.kill(worker, signal.SIGKILL)
+                raise
+
+
+def test_held_out_areas_are_tuned_by_or_tested_on_and_never_both(tmp_path: Path) -> None:
+    held = [f"area-{number}" for number in range(12)]
+    areas = {"learned": "train", **dict.fromkeys(held, "held-out")}
+    maps = [{"path": f"{area}.txt", "area": area, "split": split} for area, split in areas.items()]
+    (tmp_path / "dataset.json").write_text(json.dumps({"source": "own", "maps": maps}))
+    for area in areas:
+        (tmp_path / f"{area}.txt").write_text("###\n#.#\n###\n")
+    sides = {side: {item.name for item in lm.load_maps([tmp_path], side)} for side in ("train", "tune", "test")}
+    assert sides["train"] == {"own/learned.txt"}
+    assert sides["tune"] | sides["test"] == {f"own/{area}.txt" for area in held}
+    assert sides["tune"] & sides["test"] == set()
+    assert all(sides.values())
+
+
+def test_one_piece_is_what_can_be_walked() -> None:
+    whole = lm.parse("######\n#.+e.#\n######")
+    assert settings.in_one_piece(whole)
+    for char in "~^# ":
+        assert not settings.in_one_piece(lm.parse(f"######\n#.{char}e.#\n######"))
+
+
+@pytest.mark.parametrize("setting", settings.SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_draws_all_that_is_hidden_and_nothing_else(setting: settings.Setting) -> None:
+    folder = resolve(Levels.models["dungeon"]).path
+    structure = np.full((12, 16), m.STRUCTURE_MASK, dtype=np.uint8)
+    structure[:, :4] = m.WATER
+    told = np.array([m.untold(name) for name in m.NAMES])
+    for name, value in {"rows": 3, "columns": 4}.items():
+        told[m.INDEX[name]] = value
+    canvas = Canvas(structure, np.full((12, 16), m.OBJECT_MASK, dtype=np.uint8), told, Stream("settings"))
+    setting.network(folder, setting.schedule).draw_structure([canvas], PART)
+    assert (structure[:, :4] == m.WATER).all()
+    assert (structure < len(m.STRUCTURES)).all()
+    assert len(np.unique(structure[:, 4:])) > 1
 
 
 def test_text_becomes_codes_with_start_as_exit_and_lock_as_door() -> None:

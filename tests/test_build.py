@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aigc_content.errors import InternalError, OutputError
+from aigc_content.errors import InternalError, OutputError, UsageError
 
 EXPORTS = ["text", "alphabet", "book"]
 
@@ -207,6 +207,41 @@ def test_dry_run_writes_nothing_and_says_what_would_be_made(light):
     assert (result.made, result.reused, result.dry_run) == (3, 5, True)
     assert {path: path.stat().st_mtime_ns for path in light.out.rglob("*")} == before
     assert light.build({"count": 5}, dry_run=True).unchanged
+
+
+def test_dry_run_counts_what_a_new_rejection_makes_again(light):
+    job = {"count": 6, "params": {"letters": "abcdef", "length": 2}}
+    light.build(job)
+    digest = next(line["digest"] for line in manifest(light.out) if line["id"] == "words-000005")
+    changed = job | {"reject": ["words-000003", digest[:12], "words-000003"]}
+    foreseen = light.build(changed, dry_run=True)
+    assert (foreseen.made, foreseen.reused, foreseen.status) == (2, 4, 0)
+    assert light.build(changed).made == 2
+    assert light.build(job, dry_run=True).made == 0
+    assert light.build(job).made == 0
+
+
+def test_dry_run_counts_attempts_that_are_known_to_fail(light):
+    job = {"count": 5, "params": {"letters": "ab", "length": 1}, "max_attempts": 6}
+    built = light.build(job)
+    foreseen = light.build(job | {"export": ["text"]}, dry_run=True)
+    assert (foreseen.made, foreseen.failed, foreseen.reused) == (0, built.failed, built.reused + built.made)
+    assert foreseen.status == 1
+    more = light.build(job | {"max_attempts": 200}, dry_run=True)
+    assert (more.made, more.failed, more.status) == (3, {}, 0)
+
+
+def test_gallery_and_manifest_agree_on_what_made_an_asset(light):
+    light.build({"count": 1})
+    assert manifest(light.out)[0]["digital_source_type"] == "algorithmicMedia"
+    assert b'"source":"algorithmicMedia"' in light.tree()["gallery/data-0000.js"]
+
+
+@pytest.mark.parametrize("options", [{"workers": 0}, {"executor": "proceses"}])
+def test_a_wrong_executor_is_refused_also_when_there_is_nothing_to_do(light, options):
+    light.build({"count": 1})
+    with pytest.raises(UsageError, match="U010"):
+        light.build({"count": 1}, **options)
 
 
 def test_progress_ends_with_all_slots(light, monkeypatch):

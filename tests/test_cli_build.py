@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,24 @@ def test_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]
     assert build("--dry-run") == 0
     assert capsys.readouterr().out == "would make 12 of 12 assets; nothing was written\n"
     assert not (folder / "out").exists()
+    assert build() == 0
+    capsys.readouterr()
+    assert build("--dry-run") == 0
+    assert capsys.readouterr().out.startswith("nothing to do: 12 assets are up to date\n")
+
+
+def test_prune_tells_what_it_dropped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build() == 0
+    (folder / "towns.yaml").write_text(RECIPE.replace("[0, 5]", "[0]"))
+    assert build("--prune") == 0
+    told = re.search(
+        r"removed from the store: (\d+) candidates that no asset needs, ([\d,]+) bytes", capsys.readouterr().err
+    )
+    assert told is not None
+    assert int(told[1]) >= 6
+    assert int(told[2].replace(",", "")) > 600
+    assert build("--prune", "--json") == 0
+    assert data(capsys)["dropped"] == 0
 
 
 def test_recipe_from_standard_input(

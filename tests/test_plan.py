@@ -157,6 +157,19 @@ def test_misspelled_param_is_offered_right(registry: Registry) -> None:
     assert "did you mean 'enemy'?" in str(refuse(registry, "{min: {enmy: 3}}"))
 
 
+@pytest.mark.parametrize(
+    ("params", "allowed"),
+    [
+        ("{width: 3}", "4 to 64"),
+        ("{width: 65}", "4 to 64"),
+        ("{min: {enemy: -1}}", "greater than or equal to 0"),
+        ("{min: 3}", "a mapping with the keys enemy"),
+    ],
+)
+def test_wrong_param_is_told_what_is_allowed(registry: Registry, params: str, allowed: str) -> None:
+    assert refuse(registry, params).allowed == allowed
+
+
 def test_swept_value_is_named_with_its_place(registry: Registry) -> None:
     error = refuse(registry, "{}", rest=", sweep: {min.enemy: [1, -2]}")
     assert (error.code, error.where) == ("G003", "r.yaml:4:77")

@@ -169,6 +169,11 @@ def test_job_name_that_cannot_be_a_folder_is_refused(name: str) -> None:
     assert error.where == "r.yaml:3:11"
 
 
+def test_key_at_the_wrong_level_is_sent_to_the_right_one() -> None:
+    assert refuse(job("    seed: 3\n")).remedy == "move it: seed stands at the top of the recipe"
+    assert refuse("version: 1\ncount: 3\njobs: []\n").remedy == "move it: count stands in a job"
+
+
 def test_misspelled_key_is_offered_right() -> None:
     error = refuse(job("    cuont: 3\n"))
     assert "did you mean 'count'?" in str(error)

@@ -19,7 +19,9 @@ def build(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made; write nothing.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say why assets are made again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove files that belong to the build no more.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove files and stored candidates of earlier recipes.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that were edited by hand.")] = False,
     depfile: Annotated[Path | None, typer.Option(help="Write a dependency file for Make or Ninja.")] = None,
     stamp: Annotated[Path | None, typer.Option(help="Touch this file on every success.")] = None,

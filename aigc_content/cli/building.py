@@ -32,23 +32,31 @@ def run_build(recipe: Recipe, options: BuildOptions, *, as_json: bool) -> int:
 def tell(result: BuildResult) -> None:
     """Print what a build did: the result to standard output, what needs attention to standard error."""
     changes = result.changes
-    if result.dry_run:
+    failed = sum(result.failed.values())
+    if result.failed:
+        note(f"failed: {failed:,} of {result.total:,} assets could not be made: {failures(result.failed)}")
+    if result.dry_run and not result.unchanged:
         print(f"would make {result.made:,} of {result.total:,} assets; nothing was written")
         return
     if result.unchanged:
-        print(f"nothing to do: {result.total - sum(result.failed.values()):,} assets are up to date")
+        done = result.total - failed
+        print(f"nothing to do: {_assets(done)} {'is' if done == 1 else 'are'} up to date")
     else:
         made = f"{result.made:,} made, {result.reused:,} reused"
         files = f"{len(changes.written):,} files written, {len(changes.unchanged):,} unchanged"
-        print(f"{result.total:,} assets: {made}; {files}; {result.seconds:.1f} s")
+        print(f"{_assets(result.total)}: {made}; {files}; {result.seconds:.1f} s")
     print(f"gallery: {result.gallery}")
-    if result.failed:
-        count = sum(result.failed.values())
-        note(f"failed: {count:,} of {result.total:,} assets could not be made: {failures(result.failed)}")
     _list("kept, because it was edited by hand (--force overwrites)", changes.kept, result.out)
     _list("no longer part of this build (--prune removes)", changes.orphaned, result.out)
     _list("removed", changes.pruned, result.out)
+    if result.dropped.size:
+        candidates, size = result.dropped.candidates, result.dropped.size
+        note(f"removed from the store: {candidates:,} candidates that no asset needs, {size:,} bytes")
     _list("no longer part of this build, but edited by hand: yours now", changes.released, result.out)
+
+
+def _assets(count: int) -> str:
+    return f"{count:,} asset{'' if count == 1 else 's'}"
 
 
 def _list(what: str, paths: list[str], out: Path) -> None:

@@ -13,12 +13,11 @@ from aigc_content.errors import OutputError
 
 
 @contextmanager
-def new_folder(out: Path, *, keep_interrupted: bool = False) -> Iterator[Path]:
+def new_folder(out: Path) -> Iterator[Path]:
     """Write into a temporary sibling of ``out`` that takes its name at the end.
 
     Args:
         out: must not exist, or be an empty folder.
-        keep_interrupted: also after Ctrl-C, when the writer left something complete.
 
     Raises:
         OutputError: O011, ``out`` holds something; O012, the folder cannot be made.
@@ -40,10 +39,7 @@ def new_folder(out: Path, *, keep_interrupted: bool = False) -> Iterator[Path]:
         ) from None
     try:
         yield folder
-    except BaseException as error:
-        if not (keep_interrupted and isinstance(error, KeyboardInterrupt) and any(folder.iterdir())):
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        os.replace(folder, out)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
         raise
     os.replace(folder, out)

@@ -14,7 +14,7 @@ def from_pairs(pairs: Iterable[str]) -> dict[str, Any]:
 
     Raises:
         UsageError: U005, a pair has no ``=``; U006, a key is given twice or inside another's value.
-        RecipeError: a value is not YAML.
+        InputError: R002 to R014, a value is not YAML.
     """
     params: dict[str, Any] = {}
     for pair in pairs:
@@ -30,7 +30,7 @@ def from_words(words: Sequence[str]) -> dict[str, Any]:
 
     Raises:
         UsageError: U005, a word is no option; U006, a key is given twice.
-        RecipeError: a value is not YAML.
+        InputError: R002 to R014, a value is not YAML.
     """
     params: dict[str, Any] = {}
     place = 0

@@ -90,6 +90,24 @@ class Executor(Protocol):
         """End all workers, in the middle of a task if there is one."""
 
 
+def check_executor(name: str, workers: int | None) -> None:
+    """Look at what a command asks for, before anything else is done.
+
+    Raises:
+        UsageError: U010, there is no executor of that name, or fewer than one worker is asked for.
+    """
+    if workers is not None and workers < 1:
+        raise UsageError("U010", f"{workers} workers cannot make anything", where="--workers", allowed="1 or more")
+    if name not in NAMES:
+        raise UsageError(
+            "U010",
+            f"there is no executor {name!r}",
+            where="--executor",
+            allowed=", ".join(NAMES),
+            remedy=did_you_mean(name, NAMES),
+        )
+
+
 def open_executor(name: str, workers: int | None, root: Path, jobs: Mapping[int, Job]) -> Executor:
     """The executor of that name.
 
@@ -100,25 +118,16 @@ def open_executor(name: str, workers: int | None, root: Path, jobs: Mapping[int,
         jobs: the jobs that tasks name, by their place in the plan.
 
     Raises:
-        UsageError: U010, there is no executor of that name, or fewer than one worker is asked for.
+        UsageError: as `check_executor`.
     """
-    if workers is not None and workers < 1:
-        raise UsageError("U010", f"{workers} workers cannot make anything", allowed="1 or more")
+    check_executor(name, workers)
     if name == "inline":
         from aigc_content.executors.inline import Inline
 
         return Inline(root, jobs)
-    if name == "processes":
-        from aigc_content.executors.processes import Processes
+    from aigc_content.executors.processes import Processes
 
-        return Processes(root, jobs, workers or processors())
-    raise UsageError(
-        "U010",
-        f"there is no executor {name!r}",
-        where="--executor",
-        allowed=", ".join(NAMES),
-        remedy=did_you_mean(name, NAMES),
-    )
+    return Processes(root, jobs, workers or processors())
 
 
 def processors() -> int:

@@ -14,3 +14,10 @@ def kernels() -> ModuleType:
     except ImportError:
         return plain
     return fast
+
+
+def cells() -> ModuleType:
+    """The kernels of sequence networks; see `aigc_content.nn.cells`."""
+    from aigc_content.nn import cells as plain
+
+    return plain

@@ -3,21 +3,28 @@
 Activations are int8 rows within +-127, weights int8 within +-64, sums int32, the residual stream int32. A product
 is an exact integer sum held in float32 (every partial sum is below 2**24, which the loader proves for each row of
 weights), so its order is free and any BLAS gives the same bits. All else is elementwise IEEE arithmetic: float32
-multiply, round half to even, clamp. `aigc_content.nn.fast` has the same functions in compiled form; property tests
-hold the two equal.
+multiply, round half to even, clamp.
+
+`matmul`, `im2col`, `conv`, `requantize` and `accumulate` are the meaning in a few lines. What networks call does the
+same in the blocks of `aigc_content.nn.plain_blocks`; `aigc_content.nn.fast` has the same functions in compiled form.
+Property tests hold all three equal.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from aigc_content.nn import plain_blocks
+
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
+_T = TypeVar("_T")
 
 MAX_ACTIVATION = 127
 MAX_WEIGHT = 64
@@ -41,7 +48,7 @@ __all__ = [
     "space_to_depth",
     "upsample_add",
 ]
-_BLOCK_ROWS = 1024
+_BLOCK_ROWS = 2048
 
 
 def active() -> str:
@@ -56,7 +63,7 @@ class Packed:
     Attributes:
         w: (N, K) within +-64, K order (dy, dx, c).
         bias: (N,).
-        forms: what compiled kernels make of the weights at their first use.
+        forms: what the kernels make of the weights at their first use.
     """
 
     w: Int8
@@ -132,7 +139,17 @@ def requantize(acc: Int32 | Float32, multiplier: Float32, floor: int = -MAX_ACTI
 
 def quantize(residual: Int32, multiplier: Float32, floor: int = -MAX_ACTIVATION) -> Int8:
     """The residual stream to activations: (..., C) times (C,), as `requantize` does; values below 2**24."""
-    return requantize(residual, multiplier, floor)
+    channels = residual.shape[-1]
+    rows = residual.reshape(-1, channels)
+    out = np.empty(rows.shape, dtype=np.int8)
+    scale = _wide(multiplier, channels)
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        part = rows[start : start + _BLOCK_ROWS]
+        values = plain_blocks.scratch("values", *part.shape)
+        values[...] = part
+        _scale(values, scale, floor, MAX_ACTIVATION)
+        out[start : start + _BLOCK_ROWS] = values
+    return out.reshape(residual.shape)
 
 
 def accumulate(residual: Int32, acc: Int32 | Float32, multiplier: Float32) -> None:
@@ -146,41 +163,90 @@ def accumulate(residual: Int32, acc: Int32 | Float32, multiplier: Float32) -> No
 
 def conv_sums(x: Int8, packed: Packed, size: int = 1, dilation: int = 1) -> Int32:
     """Same-size convolution with zero padding: (B, H, W, C) to sums (B, H, W, N)."""
-    sums: Int32 = _exact(x, packed, size, dilation).astype(np.int32)
-    return sums
-
-
-def _exact(x: Int8, packed: Packed, size: int, dilation: int) -> Float32:
-    """The sums of `conv_sums`, held in float32: (B, H, W, C) to (B, H, W, N)."""
-    weights, bias = _float_form(packed)
-    rows = x.reshape(-1, x.shape[3]) if size == 1 else im2col(x, size, dilation)
-    sums = np.empty((len(rows), len(bias)), dtype=np.float32)
-    for start in range(0, len(rows), _BLOCK_ROWS):
-        part = sums[start : start + _BLOCK_ROWS]
-        np.matmul(rows[start : start + _BLOCK_ROWS].astype(np.float32), weights, out=part)
-        part += bias
-    return sums.reshape(*x.shape[:3], len(bias))
-
-
-def _float_form(packed: Packed) -> tuple[Float32, Float32]:
-    """Weights (K, N) and bias (N,) in float32, made once."""
-    if "float" not in packed.forms:
-        weights = np.ascontiguousarray(packed.w.T.astype(np.float32))
-        packed.forms["float"] = (weights, packed.bias.astype(np.float32))
-    form: tuple[Float32, Float32] = packed.forms["float"]
-    return form
+    out = np.empty((*x.shape[:3], len(packed.bias)), dtype=np.int32)
+    for block in _sums(x, packed, size, dilation):
+        for where, cells in block.cells:
+            out[where] = cells
+    return out
 
 
 def conv_requant(
     x: Int8, packed: Packed, size: int, dilation: int, multiplier: Float32, floor: int = -MAX_ACTIVATION
 ) -> Int8:
     """Convolution, then `requantize`: (B, H, W, C) to activations (B, H, W, N)."""
-    return requantize(_exact(x, packed, size, dilation), multiplier, floor)
+    out = np.empty((*x.shape[:3], len(packed.bias)), dtype=np.int8)
+    scale = _wide(multiplier, len(packed.bias))
+    for block in _sums(x, packed, size, dilation):
+        _scale(block.sums, scale, floor, MAX_ACTIVATION)
+        for where, cells in block.cells:
+            out[where] = cells
+    return out
 
 
 def conv_accumulate(residual: Int32, x: Int8, packed: Packed, size: int, dilation: int, multiplier: Float32) -> None:
     """Convolution, then `accumulate` into the residual stream (B, H, W, N) in place."""
-    accumulate(residual, _exact(x, packed, size, dilation), multiplier)
+    scale = _wide(multiplier, len(packed.bias))
+    for block in _sums(x, packed, size, dilation):
+        _scale(block.sums, scale, -MAX_RESIDUAL, MAX_RESIDUAL)
+        for where, cells in block.cells:
+            part = residual[where]
+            np.add(part, cells, out=part, dtype=np.int32, casting="unsafe")
+            part.clip(-MAX_RESIDUAL, MAX_RESIDUAL, out=part)
+
+
+def _sums(x: Int8, packed: Packed, size: int, dilation: int) -> Iterator[plain_blocks.Block]:
+    """The sums of `conv`, held in float32 and in blocks, in the faster way that is exact."""
+    if not x.size:
+        return iter(())
+    if size == 3 and plain_blocks.pairs_are_faster(x.shape[1], x.shape[2], dilation):
+        form = _form(packed, "pairs", _pair_form)
+        if form is not None:
+            return plain_blocks.pairs(x, *form, dilation)
+    weights, bias = _form(packed, "taps", _tap_form)
+    return plain_blocks.taps(x, weights.reshape(size * size, -1, weights.shape[1]), bias, dilation)
+
+
+def _form(packed: Packed, name: str, make: Callable[[Packed], _T]) -> _T:
+    """What ``make`` gives for these weights, made once."""
+    if name not in packed.forms:
+        packed.forms[name] = make(packed)
+    form: _T = packed.forms[name]
+    return form
+
+
+def _tap_form(packed: Packed) -> tuple[Float32, Float32]:
+    """Weights (K, N) and the widened bias for `plain_blocks.taps`."""
+    return np.ascontiguousarray(packed.w.T.astype(np.float32)), _wide_bias(packed)
+
+
+def _pair_form(packed: Packed) -> tuple[Float32, Float32] | None:
+    """Weights (4, 3*C, N) and the widened bias for `plain_blocks.pairs`; none where float32 might not hold its sums.
+
+    All numbers are whole halves, so twice each must stay below 2**24: each product, and the first and the last when
+    the second is added, with the bias in it. The results are sums that `pack` has proven.
+    """
+    weights = plain_blocks.pair_weights(packed.w)
+    m0, m1, m2, m3 = 2 * MAX_ACTIVATION * np.abs(weights).sum(axis=1, dtype=np.float64)  # (N,) each
+    greatest = np.maximum(m1 + np.abs(packed.bias.astype(np.float64)) + np.maximum(m0, m3), m2)
+    return (weights, _wide_bias(packed)) if 2 * greatest.max() < MAX_SUM else None
+
+
+def _wide_bias(packed: Packed) -> Float32:
+    return plain_blocks.widen(packed.bias.astype(np.float32))
+
+
+def _wide(multiplier: Float32, n: int) -> Float32:
+    """`plain_blocks.widen` of multipliers (N,)."""
+    if multiplier.dtype != np.float32 or multiplier.shape != (n,):
+        raise ValueError(f"multipliers {multiplier.dtype} {multiplier.shape} for {n} channels")
+    return plain_blocks.widen(multiplier)
+
+
+def _scale(values: Float32, scale: Float32, low: int, high: int) -> None:
+    """Multiply (M, N) by `plain_blocks.widen` of (N,), round half to even and clamp to low..high, in place."""
+    plain_blocks.along(np.multiply, values, scale)
+    np.rint(values, out=values)
+    values.clip(low, high, out=values)
 
 
 def pool_mean(x: Int8, inside: npt.NDArray[np.bool_] | None) -> Int8:

@@ -1,4 +1,4 @@
-"""Draw tokens from a network's integer logits: integer exponentials, integer weights, raw random numbers.
+"""Draw tokens, latents and pixels: integer exponentials, integer weights, raw random numbers.
 
 Nothing here rounds differently on another machine: the table of exponentials comes from `decimal`, which rounds
 correctly by its specification, and everything after it is integer arithmetic.
@@ -6,12 +6,13 @@ correctly by its specification, and everything after it is integer arithmetic.
 
 from __future__ import annotations
 
-from decimal import Context, Decimal
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from aigc_content.nn import tables
+from aigc_content.nn.kernels import MAX_ACTIVATION, Int8, Int32
 from aigc_content.rng import Stream
 
 LOGIT_UNITS = 256
@@ -21,14 +22,13 @@ _STEPS = 64  # table entries a nat
 _REACH = 14  # nats; beyond it a weight is 0
 _ONE = 1 << 20
 _TEMPERATURE_UNITS = 1 << 16
+_LATENT_UNIT = 40  # activations a standard deviation, as `aigc_content.nn.quant.UNIT`
 
 
 @lru_cache(maxsize=1)
 def exponentials() -> npt.NDArray[np.int64]:
     """``2**20 * exp(-i / 64)`` rounded, for i = 0 .. 896; the last is 0. Shape (897,)."""
-    context = Context(prec=30)
-    table = [int((context.exp(Decimal(-i) / _STEPS) * _ONE).to_integral_value()) for i in range(_STEPS * _REACH)]
-    return np.array([*table, 0], dtype=np.int64)
+    return np.append(tables.exponentials(_STEPS, _STEPS * _REACH, _ONE), 0)
 
 
 def weights(logits: npt.NDArray[np.int32], temperature: float = 1.0) -> npt.NDArray[np.int64]:
@@ -58,6 +58,20 @@ def draw(
     tokens = stream.choices(scores)
     chosen = np.take_along_axis(scores, tokens[:, None], axis=1)[:, 0]
     return tokens, chosen * 65536 // scores.sum(axis=1)
+
+
+def latents(stream: Stream, count: int) -> Int8:
+    """Standard normal noise as activations, 40 a standard deviation, cut at 127: shape (count,)."""
+    scaled = (stream.normals(count) * _LATENT_UNIT + (1 << 15)) >> 16
+    noise: Int8 = np.clip(scaled, -MAX_ACTIVATION, MAX_ACTIVATION).astype(np.int8)
+    return noise
+
+
+def pixels(logits: Int32) -> npt.NDArray[np.uint8]:
+    """Brightness ``255 * sigmoid(logit)`` of each logit in 1/256 nat: (...) to (...)."""
+    index = np.clip(logits, -tables.HALF, tables.HALF - 1) + tables.HALF
+    shades: npt.NDArray[np.uint8] = tables.sigmoid(255).astype(np.uint8)[index]
+    return shades
 
 
 @lru_cache(maxsize=4)

@@ -24,6 +24,7 @@ from aigc_content.nn.kernels import MAX_WEIGHT, Int8, Int32
 Tokens = npt.NDArray[np.integer[Any]]
 Tensors = dict[str, npt.NDArray[Any]]
 FORMAT = "unet-1"
+MAX_LEVELS, MAX_DILATION = 8, 64
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class UNetConfig:
         try:
             if data["format"] != FORMAT:
                 raise ValueError(f"format {data['format']!r}")
-            return cls(
+            config = cls(
                 planes=tuple(map(int, data["planes"])),
                 conditions=tuple(map(int, data["conditions"])),
                 outputs=int(data["outputs"]),
@@ -79,10 +80,23 @@ class UNetConfig:
                 down=tuple(tuple(map(int, row)) for row in data["down"]),
                 up=tuple(tuple(map(int, row)) for row in data["up"]),
             )
+            config._check()
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
                 "M003", f"the network's configuration is broken: {error}", allowed=f"format {FORMAT}"
             ) from None
+        return config
+
+    def _check(self) -> None:
+        """Refuse sizes that no network has; a ValueError says which."""
+        sizes = (*self.planes, *self.conditions, self.outputs, *self.channels)
+        dilations = [dilation for row in (*self.down, *self.up) for dilation in row]
+        if not self.planes or not self.channels or min(sizes) < 1:
+            raise ValueError("planes, conditions, outputs and channels are above 0")
+        if self.levels > MAX_LEVELS or len(self.down) != self.levels or len(self.up) < self.levels - 1:
+            raise ValueError(f"at most {MAX_LEVELS} levels, each with its blocks")
+        if not all(1 <= dilation <= MAX_DILATION for dilation in dilations):
+            raise ValueError(f"a dilation is not within 1 and {MAX_DILATION}")
 
 
 class UNet:

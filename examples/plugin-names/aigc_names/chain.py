@@ -10,15 +10,31 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file
+
+from aigc_content import ModelError
+from aigc_content.nn import modelfile
 
 LETTERS = " abcdefghijklmnopqrstuvwxyz"  # the blank stands before and after a name
 Counts = npt.NDArray[np.int64]  # (27, 27, 27): first, second, next letter
 
 
 def load(folder: Path) -> Counts:
-    """The counts of a trained model."""
-    return load_file(folder / "model.safetensors")["counts"].astype(np.int64)
+    """The counts of a trained model.
+
+    Raises:
+        ModelError: its files are not sound, or not those of a letter chain.
+    """
+    _, tensors = modelfile.load(folder)  # checks the files before anything reads them
+    counts = tensors.get("counts", np.zeros(0))
+    if counts.shape != (len(LETTERS),) * 3 or counts.dtype.kind != "i" or counts.min() < 0:
+        raise ModelError(
+            "M005",
+            "tensor 'counts' is missing or holds no counts",
+            where=str(folder),
+            allowed="whole numbers, 27 x 27 x 27",
+            remedy="train it again with `aigc train names`",
+        )
+    return counts.astype(np.int64)
 
 
 def steps(name: str) -> list[tuple[int, int, int]]:

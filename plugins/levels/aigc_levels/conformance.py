@@ -17,6 +17,8 @@ _REQUESTS: tuple[Mapping[str, Any], ...] = (
     {},
     {"width": 20, "height": 13, "difficulty": 0.6, "min": {"enemy": 3, "loot": 2}, "max": {"enemy": 9}},
     {"width": 16, "height": 16, "path_length": {"min": 12, "max": 60}, "min": {"locked_door": 1}},
+    {"width": 24, "height": 16, "style": "caves"},
+    {"width": 18, "height": 18, "style": "any", "difficulty": 0.3},
     {"width": 9, "height": 8, "fixed": "#########\n#<??????#\n" + "#???????#\n" * 4 + "#??????>#\n#########\n"},
 )
 

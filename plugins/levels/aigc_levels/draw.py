@@ -23,18 +23,47 @@ from aigc_levels import model as m
 from aigc_levels.model import Grid
 
 FORMAT = "levels-1"
-HOT, COLD = 1.0, 0.5
-"""Temperature of the first and the last pass over a structure."""
-
-GUIDANCE = 384
-"""How far the conditions push the structure, in 1/256."""
-
-GUIDED = 700
-"""First part of the passes, in thousandths, that the conditions push; the last only finish what is there."""
-
 _FREE = [m.INDEX[name] for name in m.FREE]
 _UNTOLD = [m.untold(name) for name in m.FREE]
 _ANGLE = Decimal("1.5707963267948966")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the hidden cells of a structure are drawn.
+
+    Attributes:
+        steps: so many parts are drawn one after the other, at least 1.
+        hot, cold: temperature of the first and the last part. Early cells decide what the level will be and may be
+            bold, late ones only finish it, and what is unlikely there is a hole in a wall.
+        guidance: how far the conditions push a guided step, in 1/256; see `LevelModel.structure_logits`.
+        guided: so many first steps are guided; the last only finish what is there. Each costs a second pass.
+    """
+
+    steps: int
+    hot: float = 1.0
+    cold: float = 0.5
+    guidance: int = 0
+    guided: int = 0
+
+    @property
+    def passes(self) -> int:
+        """Passes of the network."""
+        return self.steps + self.guided
+
+    def warmth(self, step: int) -> float:
+        """Temperature of a step, 0 .. ``steps`` - 1."""
+        return self.hot if self.steps == 1 else self.hot + (self.cold - self.hot) * step / (self.steps - 1)
+
+
+WHOLE = Schedule(steps=10, guidance=384, guided=7)
+"""For a structure that is drawn from nothing and shall be of a style."""
+
+FAITHFUL = Schedule(steps=12, cold=1.0)
+"""For a structure that is drawn from nothing and shall be as the learned maps are."""
+
+PART = Schedule(steps=4)
+"""For a part that is drawn again."""
 
 
 @dataclass
@@ -85,14 +114,13 @@ class LevelModel:
         if templates.dtype != np.int16 or templates.ndim != 2 or templates.shape[1:] != (len(m.NAMES),):
             raise ModelError("M005", "tensor 'templates' is missing or of another shape", where=str(folder))
         self.templates = templates.astype(np.int64)
-        self.net = UNet(UNetConfig.from_json(config["network"]), tensors)
+        with modelfile.loading(folder):
+            self.net = UNet(UNetConfig.from_json(config.get("network", {})), tensors)
 
-    def draw_structure(self, canvases: Sequence[Canvas], steps: int, whole: bool = True) -> None:
-        """Draw every hidden structure cell of canvases of one size, in place, in ``steps`` passes.
+    def draw_structure(self, canvases: Sequence[Canvas], schedule: Schedule) -> None:
+        """Draw every hidden structure cell of canvases of one size, in place.
 
-        ``whole`` tells a level drawn from nothing, which the conditions push (`GUIDANCE`), from a part of one.
-        The temperature falls from `HOT` to `COLD` times the canvas's own: early cells decide what the level will
-        be and may be bold, late ones only finish it, and what is unlikely there is a hole in a wall.
+        The schedule's temperatures are times the canvas's own.
         """
         hidden = [np.flatnonzero(c.structure.ravel() == m.STRUCTURE_MASK) for c in canvases]
         orders = []
@@ -100,35 +128,37 @@ class LevelModel:
             height, width = canvas.structure.shape
             order = sampling.spread_order(height, width, canvas.rng)
             orders.append(order[np.isin(order, cells)])
-        for step in range(steps):
+        for step in range(schedule.steps):
             busy = [i for i, order in enumerate(orders) if len(order)]
             if not busy:
                 return
-            drawn = [canvases[i] for i in busy]
-            guided = whole and step * 1000 < steps * GUIDED
-            logits = self._guided(drawn) if guided else self._logits(drawn, m.STRUCTURE_STAGE)
+            guidance = schedule.guidance if step < schedule.guided else 0
+            logits = self.structure_logits([canvases[i] for i in busy], guidance)
             for place, index in enumerate(busy):
                 canvas, order = canvases[index], orders[index]
-                left = len(hidden[index]) * _hidden_share(step + 1, steps) // 65536
+                left = len(hidden[index]) * hidden_share(step + 1, schedule.steps) // 65536
                 now, orders[index] = order[: len(order) - left], order[len(order) - left :]
-                scores = logits[place].reshape(-1, m.OUTPUTS)[now, : len(m.STRUCTURES)]
-                warmth = HOT if steps == 1 else HOT + (COLD - HOT) * step / (steps - 1)
-                tokens, _ = sampling.draw(scores, canvas.rng, canvas.temperature * warmth)
+                scores = logits[place].reshape(-1, len(m.STRUCTURES))[now]
+                tokens, _ = sampling.draw(scores, canvas.rng, canvas.temperature * schedule.warmth(step))
                 canvas.structure.ravel()[now] = tokens
 
-    def _guided(self, canvases: Sequence[Canvas]) -> npt.NDArray[np.int32]:
-        """Logits of the structure, moved away from what the network would draw without being told anything.
+    def structure_logits(self, canvases: Sequence[Canvas], guidance: int) -> npt.NDArray[np.int32]:
+        """Logits of the structure, shape (canvases, H, W, structures), in 1/256 nat.
 
-        Classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598) in whole numbers.
+        With ``guidance`` (in 1/256; 0 is none) they are moved that far away from what the network would draw without
+        being told anything: classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598) in whole numbers.
         """
+        cut = len(m.STRUCTURES)
+        if not guidance:
+            return self._logits(canvases, m.STRUCTURE_STAGE)[..., :cut]
         bare = []
         for canvas in canvases:
             told = canvas.told.copy()
             told[_FREE] = _UNTOLD
             bare.append(replace(canvas, told=told))
-        both = self._logits([*canvases, *bare], m.STRUCTURE_STAGE)
+        both = self._logits([*canvases, *bare], m.STRUCTURE_STAGE)[..., :cut]
         told_, untold = both[: len(canvases)], both[len(canvases) :]
-        return told_ + (told_ - untold) * GUIDANCE // 256
+        return told_ + (told_ - untold) * guidance // 256
 
     def object_scores(self, canvases: Sequence[Canvas]) -> list[npt.NDArray[np.int64]]:
         """How likely each object is in each hidden cell: a list of (H, W, objects) in 1/65536, 0 elsewhere."""
@@ -160,7 +190,7 @@ class LevelModel:
 
 
 @lru_cache(maxsize=256)
-def _hidden_share(step: int, steps: int) -> int:
+def hidden_share(step: int, steps: int) -> int:
     """MaskGIT's cosine schedule in 1/65536: what is still hidden after ``step`` of ``steps``."""
     if step >= steps:
         return 0

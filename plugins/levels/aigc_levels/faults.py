@@ -7,11 +7,12 @@ YAML can name file and line. The codes are explained in ``docs/games.md``.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from aigc_content import Node
 
 Keys = tuple[str | int, ...]
 
@@ -36,10 +37,17 @@ def fault(
     return ValidationError.from_exception_data("fault", [InitErrorDetails(type=kind, loc=keys, input=value)])
 
 
-def nearest(name: str, names: Iterable[str], otherwise: str = "") -> str:
-    """A remedy that offers the known name most like ``name``, or ``otherwise``."""
-    found = get_close_matches(name, sorted(names), n=1)
-    return f"did you mean {found[0]!r}?" if found else otherwise
+def first_error(error: ValidationError, root: Node) -> Any:
+    """The one of pydantic's errors that is told about a file.
+
+    It is the first in the file of the innermost ones (a list of wrong items is "too short" as well); a missing key
+    comes last, since another key may be its misspelling.
+    """
+    errors = error.errors(include_url=False)
+    paths = {one["loc"] for one in errors}
+    outer = {path[:length] for path in paths for length in range(len(path))}
+    innermost = [one for one in errors if one["loc"] not in outer]
+    return min(innermost, key=lambda one: (one["type"] == "missing", root.mark_of(one["loc"])))
 
 
 def listing(names: Iterable[str]) -> str:

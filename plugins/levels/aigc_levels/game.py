@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,19 +19,16 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
 
-from aigc_content import InputError, InputFile, open_input
-from aigc_levels.faults import Keys, fault, listing, nearest
+from aigc_content import InputError, InputFile, Node, did_you_mean, open_input, parse_document
+from aigc_levels.faults import Keys, fault, first_error, listing
 from aigc_levels.rules import MAX_SIDE, MAX_TILES, MIN_SIDE, FrozenModel, Goal, Movement, Rules, Tile
-from aigc_levels.yamlfile import Document, read_yaml
+from aigc_levels.written import Written
 
 KINDS = ("void", "wall", "floor", "door", "water", "trap", "enemy", "loot", "key", "exit")
 """The vocabulary of the trained models, in the order of the plain data sets' characters."""
@@ -81,30 +78,37 @@ class GameTile(Tile):
         return 0 if _PLACED_ON_PURPOSE & set(self.traits) else 1
 
 
-class Range(FrozenModel):
+class Span(FrozenModel):
+    """Base of a least and a greatest value, either of which may be left open.
+
+    Attributes:
+        min, max: both included.
+    """
+
+    _code: ClassVar[str] = "L007"
+
+    min: int | None = None
+    max: int | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise fault(self._code, ("min",), f"min {self.min} is above max {self.max}", value=self.min)
+        return self
+
+
+class Range(Span):
     """A least and a greatest count, either of which may be left open."""
 
     min: Count | None = None
     max: Count | None = None
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise fault("L007", ("min",), f"min {self.min} is above max {self.max}", value=self.min)
-        return self
 
-
-class Sides(FrozenModel):
+class Sides(Span):
     """The sizes, in cells, that one side of a level may have."""
 
     min: Side = MIN_SIDE
     max: Side = MAX_SIDE
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min > self.max:
-            raise fault("L007", ("min",), f"min {self.min} is above max {self.max}", value=self.min)
-        return self
 
 
 class Limits(FrozenModel):
@@ -143,7 +147,7 @@ class Game(Rules):
             keys: Keys = ("counts", name)
             if name not in self.countable:
                 found = f"{name!r} is neither a tile nor a trait of this game"
-                remedy = nearest(name, self.countable)
+                remedy = did_you_mean(name, self.countable)
                 raise fault("L007", keys, found, allowed=listing(self.countable), remedy=remedy)
             counted = self.counted(name)
             if (wanted.min or 0) > 1 and not (counted & ~self.having("start")).any():
@@ -179,43 +183,46 @@ class Game(Rules):
         return tuple(place for place, _ in drawn), tuple(weight for _, weight in drawn)
 
 
-def parse_game(text: str, where: str) -> Game:
+def parse_game(data: bytes, where: str) -> Game:
     """Read a game file.
 
     Args:
-        text: YAML.
+        data: YAML.
         where: how messages call the file, usually its path.
 
     Raises:
-        InputError: L001 to L008, with line and column.
+        InputError: L001 to L008, or the host's R002 to R014 for what is not YAML; with line and column.
     """
-    document = read_yaml(text, where, raw=("char",))
+    root = parse_document(data, where)
+    if not isinstance(root.value, dict):
+        found = f"a game is a mapping of keys to values, not {root.kind}"
+        raise InputError("L001", found, where=root.mark.within(where), remedy="begin with format: 1")
     try:
-        return Game.model_validate(document.data)
+        return Game.model_validate(_plain(root))
     except ValidationError as error:
-        first = min(error.errors(), key=lambda one: _rank(one, document))
-        raise _explained(first, document) from None
+        raise _explained(first_error(error, root), root, where) from None
 
 
-def _rank(error: Any, document: Document) -> tuple[bool, tuple[int, int]]:
-    """By place in the file, but a missing key last: another key may be its misspelling."""
-    return error["type"] == "missing", document.position(_known(error["loc"]))
+def _plain(root: Node) -> Any:
+    """The file as plain data; a character is text as written, so that ``char: ~`` is a tilde and not null."""
+    data = root.plain()
+    tiles = root.value.get("tiles")
+    for node, tile in zip(tiles.value, data["tiles"], strict=True) if tiles and isinstance(tiles.value, list) else ():
+        if isinstance(tile, dict) and "char" in tile and not isinstance(tile["char"], dict | list):
+            tile["char"] = node.value["char"].text
+    return data
 
 
-def _known(loc: Keys) -> Keys:
-    return tuple(key for key in loc if key != "[key]")
-
-
-def _explained(error: Any, document: Document) -> InputError:
+def _explained(error: Any, root: Node, name: str) -> InputError:
     """One of pydantic's errors in the words of the format."""
-    kind, loc, value = error["type"], _known(error["loc"]), error["input"]
-    where = document.where(loc)
+    kind, loc, value = error["type"], error["loc"], error["input"]
+    where = root.mark_of(loc).within(name)
     if kind.startswith("L0"):
         context = error["ctx"]
         return InputError(kind, context["found"], where=where, allowed=context["allowed"], remedy=context["remedy"])
     if kind == "extra_forbidden":
         allowed = _keys_at(loc[:-1])
-        remedy = nearest(str(loc[-1]), allowed)
+        remedy = did_you_mean(str(loc[-1]), allowed)
         return InputError("L002", f"unknown key {loc[-1]!r}", where=where, allowed=listing(allowed), remedy=remedy)
     if kind == "missing":
         return InputError("L002", f"the key {loc[-1]!r} is missing", where=where)
@@ -241,12 +248,13 @@ def shipped_game(name: str) -> Game:
     if name not in shipped_names():
         raise _no_game(name)
     place = files("aigc_levels") / "games" / f"{name}.yaml"
-    return parse_game(place.read_text(encoding="utf-8"), f"games/{name}.yaml")
+    return parse_game(place.read_bytes(), f"games/{name}.yaml")
 
 
 def _no_game(name: str) -> ValidationError:
     allowed = f"{listing(shipped_names())}, or a file such as ./my.yaml"
-    return fault("L009", (), f"there is no game {name!r}", allowed=allowed, remedy=nearest(name, shipped_names()))
+    remedy = did_you_mean(name, shipped_names())
+    return fault("L009", (), f"there is no game {name!r}", allowed=allowed, remedy=remedy)
 
 
 @lru_cache(maxsize=1)
@@ -257,7 +265,7 @@ def shipped_names() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class GameRef:
+class GameRef(Written):
     """The ``game:`` of a recipe: the name of a shipped game, or a YAML file of the user's own.
 
     Attributes:
@@ -273,21 +281,31 @@ class GameRef:
         """The rules; read once a process.
 
         Raises:
-            InputError: L001 to L008.
+            InputError: as `parse_game`.
         """
         if self.source is None:
             return shipped_game(self.name)
-        return _parsed(self.source.text(), str(self.source.path))
+        return _parsed(self.source.data, str(self.source.path))
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(
-            _game_ref,
-            serialization=core_schema.plain_serializer_function_ser_schema(_written, info_arg=True),
-        )
+    def read(cls, value: Any, info: ValidationInfo) -> Self:
+        """See `Written`; the game's file is read and checked too."""
+        if not isinstance(value, str):
+            raise ValueError("the name of a game, or a file, is expected")
+        is_file = "/" in value or value.endswith((".yaml", ".yml"))
+        if not is_file and value not in shipped_names():
+            raise _no_game(value)
+        ref = cls(value, open_input(value, info) if is_file else None)
+        _ = ref.game
+        return ref
+
+    def written(self, *, digests: bool) -> Any:
+        """See `Written`."""
+        return {"game": self.game.digest} if digests else self.name
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def described(cls) -> JsonSchemaValue:
+        """See `Written`."""
         return {
             "type": "string",
             "description": f"a shipped game ({listing(shipped_names())}) or the path of a YAML file of your own",
@@ -295,24 +313,5 @@ class GameRef:
 
 
 @lru_cache(maxsize=16)
-def _parsed(text: str, where: str) -> Game:
-    return parse_game(text, where)
-
-
-def _game_ref(value: Any, info: ValidationInfo) -> GameRef:
-    if isinstance(value, GameRef):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("the name of a game, or a file, is expected")
-    is_file = "/" in value or value.endswith((".yaml", ".yml"))
-    if not is_file and value not in shipped_names():
-        raise _no_game(value)
-    ref = GameRef(value, open_input(value, info) if is_file else None)
-    _ = ref.game
-    return ref
-
-
-def _written(value: GameRef, info: core_schema.SerializationInfo) -> Any:
-    if (info.context or {}).get("digests"):
-        return {"game": value.game.digest}
-    return value.name
+def _parsed(data: bytes, where: str) -> Game:
+    return parse_game(data, where)

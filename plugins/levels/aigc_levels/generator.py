@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import ClassVar
@@ -11,32 +12,42 @@ import numpy as np
 
 from aigc_content import Conformance, Generator, Infeasible, ModelRef, Params, Preview, Request, Verdict
 from aigc_levels import model as m
-from aigc_levels import terrain
+from aigc_levels import rooms, terrain
 from aigc_levels.check import check_level, verify_level
-from aigc_levels.draw import Canvas, LevelModel
+from aigc_levels.draw import FAITHFUL, PART, WHOLE, Canvas, LevelModel
 from aigc_levels.furnish import Draft, furnish
 from aigc_levels.level import Level
 from aigc_levels.measure import measure
 from aigc_levels.params import LevelParams
-from aigc_levels.rules import FREE
+from aigc_levels.rules import FREE, Grid
 from aigc_levels.wishes import make_wish
-
-STEPS = 10
-"""Passes of the network for a whole structure."""
-
-REMASK_STEPS = 4
-"""Passes for a part that is drawn again."""
 
 REMASKS = 2
 """How often the failing part of a level is drawn again before it is repaired by rule."""
 
+TURNS = REMASKS + 2
+"""The first drawing, the re-masks, and the repair."""
+
 _BATCH = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """What became of a request.
+
+    Attributes:
+        outcome: the level, or the constraint that failed last.
+        grid: tile codes as they were last checked, (H, W); without start and exit where these found no place.
+    """
+
+    outcome: Level | Infeasible
+    grid: Grid
 
 
 class Levels(Generator[LevelParams, Level]):
     """Tile maps of any game that a YAML file describes, each with the moves that win it."""
 
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     models: ClassVar[Mapping[str, ModelRef]] = {"dungeon": ModelRef("aigc_levels", "weights/dungeon")}
     asset_schema: ClassVar[str] = Level.SCHEMA
     asset_suffix: ClassVar[str] = Level.SUFFIX
@@ -64,36 +75,51 @@ class Levels(Generator[LevelParams, Level]):
         return self.generate_batch([request])[0]
 
     def generate_batch(self, requests: Sequence[Request[LevelParams]]) -> list[Level | Infeasible]:
-        """One attempt at each level; levels of one size are drawn together."""
-        results: dict[int, Level | Infeasible] = {}
-        sizes = [(request.params.height, request.params.width) for request in requests]
-        order = sorted(range(len(requests)), key=sizes.__getitem__)
-        for _, group in groupby(order, key=sizes.__getitem__):
+        """One attempt at each level; levels of one size and style are drawn together."""
+        return [attempt.outcome for attempt in self.attempts(requests)]
+
+    def attempts(self, requests: Sequence[Request[LevelParams]], turns: int = TURNS) -> list[Attempt]:
+        """One attempt at each level, given up after so many turns.
+
+        A turn draws, furnishes and checks. The first draws the whole level; the next, at most `REMASKS`, what failed
+        in the turn before; the last, the one numbered `TURNS`, repairs by rule. A level that passes has no further.
+
+        Args:
+            requests: of any sizes and styles; levels of one size and style are drawn together.
+            turns: 1 .. `TURNS`; fewer turns change nothing in those that are made.
+        """
+        results: dict[int, Attempt] = {}
+        kinds = [(request.params.height, request.params.width, request.params.style) for request in requests]
+        order = sorted(range(len(requests)), key=kinds.__getitem__)
+        for _, group in groupby(order, key=kinds.__getitem__):
             members = list(group)
             for start in range(0, len(members), _BATCH):
                 part = members[start : start + _BATCH]
-                made = self._make([requests[i] for i in part])
+                made = self._make([requests[i] for i in part], turns)
                 results.update(zip(part, made, strict=True))
         return [results[i] for i in range(len(requests))]
 
-    def _make(self, requests: Sequence[Request[LevelParams]]) -> list[Level | Infeasible]:
-        """One attempt at each level of one size, in lockstep."""
-        results: list[Level | Infeasible] = [Infeasible("winnable")] * len(requests)
+    def _make(self, requests: Sequence[Request[LevelParams]], turns: int) -> list[Attempt]:
+        """One attempt at each level of one size and style, in lockstep."""
+        whole = FAITHFUL if requests[0].params.style == "any" else WHOLE
+        outcomes: list[Level | Infeasible] = [Infeasible("winnable")] * len(requests)
         drafts = [self._draft(request) for request in requests]
         going = list(range(len(requests)))
-        for turn in range(REMASKS + 2):
+        for turn in range(turns):
             if turn <= REMASKS:
                 canvases = [drafts[i].canvas for i in going]
-                self.net.draw_structure(canvases, REMASK_STEPS if turn else STEPS, whole=turn == 0)
+                self.net.draw_structure(canvases, PART if turn else whole)
             for i in going:
                 terrain.tidy(drafts[i].canvas.structure, drafts[i].open_cells, drafts[i].ends)
+                if requests[i].params.style == "rooms":
+                    _finish_rooms(drafts[i])
                 _keep_limits(drafts[i])
             furnish(self.net, [drafts[i] for i in going])
             failed = []
             for i in going:
                 draft, params = drafts[i], requests[i].params
                 made = _check(draft, params, turn)
-                results[i] = made
+                outcomes[i] = made
                 if isinstance(made, Infeasible):
                     failed.append(i)
                     if turn < REMASKS:
@@ -103,7 +129,7 @@ class Levels(Generator[LevelParams, Level]):
             going = failed
             if not going:
                 break
-        return results
+        return [Attempt(outcome, draft.grid) for outcome, draft in zip(outcomes, drafts, strict=True)]
 
     def _draft(self, request: Request[LevelParams]) -> Draft:
         """An empty draft with the sketch, a wall around it, and its wish."""
@@ -166,6 +192,13 @@ def _check(draft: Draft, params: LevelParams, turn: int) -> Level | Infeasible:
         remasks=min(turn, REMASKS),
         salt=draft.canvas.rng.child("salt").integer(1 << 32),
     )
+
+
+def _finish_rooms(draft: Draft) -> None:
+    """Close rooms, and open closed ones, in place."""
+    canvas = draft.canvas
+    rooms.close_rooms(canvas.structure, draft.open_cells, canvas.rng)
+    rooms.open_rooms(canvas.structure, draft.open_cells, canvas.rng)
 
 
 def _remask(draft: Draft, constraint: str, reach: int) -> None:

@@ -61,6 +61,9 @@ class Batch:
     inside: npt.NDArray[np.float32]
     targets: npt.NDArray[np.int64]
 
+    def __len__(self) -> int:
+        return len(self.planes)
+
 
 def load_maps(folder: Path, game: Game, split: plain.Split) -> list[Map]:
     """All maps of one split below a folder.
@@ -151,20 +154,31 @@ def digest(maps: Sequence[Map]) -> str:
     return hasher.hexdigest()
 
 
-def batches(maps: Sequence[Map], cells: int, seed: int) -> Iterator[Batch]:
+def batches(maps: Sequence[Map], cells: int, seed: int, start: int = 0) -> Iterator[Batch]:
     """Endless batches of about ``cells`` cells, maps of like size together, turned and mirrored at random.
 
-    Small maps come less often (by the root of their cells), and those of the second source half as often.
+    Small maps come less often (by the root of their cells), those of the second source half as often, and those
+    with several rooms, none of which is most of the map, three times as often: they are what dungeons are asked for.
+    What is hidden in a batch follows from its number, so that those before ``start`` need only be counted.
     """
     rng = np.random.default_rng(seed)
     weights = np.array([min(1.0, item.structure.size / 250) ** 0.5 for item in maps])
     weights *= np.array([0.5 if item.source == 1 else 1.0 for item in maps])
+    weights *= np.array([3.0 if _has_rooms(item.structure) else 1.0 for item in maps])
     weights /= weights.sum()
+    number = 0
     while True:
         drawn = [_turned(maps[i], rng) for i in rng.choice(len(maps), size=_POOL, p=weights)]
         groups = _groups(drawn, cells)
         for index in rng.permutation(len(groups)):
-            yield hide(groups[index], rng)
+            if number >= start:
+                yield hide(groups[index], np.random.default_rng([seed, number]))
+            number += 1
+
+
+def _has_rooms(structure: Grid) -> bool:
+    rooms, hall = m.rooms(structure)
+    return rooms >= 3 and hall < 600
 
 
 def _turned(item: Map, rng: np.random.Generator) -> Map:

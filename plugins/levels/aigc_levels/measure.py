@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from aigc_levels.model import MIN_ROOM, in_squares, squares
 from aigc_levels.rules import Flags, Grid, Rules
 from aigc_levels.solve import MOVES, Cell, components, reachable
 
@@ -20,9 +21,6 @@ LOCK_STEPS = 12
 
 DIFFICULTY_KNOTS = (0, 4_400, 6_100, 7_350, 8_550, 10_600, 13_100, 15_900, 20_000, 26_400, 45_000)
 """Strain, in ten-thousandths, at difficulty 0, 0.1, ... 1; see `difficulty`."""
-
-MIN_ROOM = 6
-"""Fewest cells of a room."""
 
 Measures = dict[str, int | float | str]
 
@@ -170,16 +168,7 @@ def eroded(mask: Flags) -> Flags:
 def room_cells(rules: Rules, grid: Grid) -> Flags:
     """Passable cells that lie in a passable square of two by two cells; doors are in none."""
     inside = rules.tables.walkable[grid] & ~rules.having("door", "doorway")[grid]
-    squares = _squares(inside)  # (height - 1, width - 1)
-    result = np.zeros(grid.shape, np.bool_)
-    for down, right in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        height, width = squares.shape
-        result[down : down + height, right : right + width] |= squares
-    return result
-
-
-def _squares(mask: Flags) -> Flags:
-    return np.asarray(mask[:-1, :-1] & mask[1:, :-1] & mask[:-1, 1:] & mask[1:, 1:])
+    return in_squares(inside)
 
 
 def count_rooms(rooms: Flags) -> int:
@@ -192,7 +181,7 @@ def loops(passable: Flags) -> int:
     """Independent cycles: components - cells + steps between neighbors - squares (Euler's formula)."""
     _, parts = components(passable)
     steps = int((passable[1:] & passable[:-1]).sum()) + int((passable[:, 1:] & passable[:, :-1]).sum())
-    return parts - int(passable.sum()) + steps - int(_squares(passable).sum())
+    return parts - int(passable.sum()) + steps - int(squares(passable).sum())
 
 
 def symmetry(rules: Rules, grid: Grid) -> float:

@@ -31,7 +31,13 @@ STRUCTURE_STAGE, OBJECT_STAGE = 0, 1
 COUNT_EDGES = (1, 2, 3, 4, 6, 9, 13, 20, 32, 50)
 WATER_EDGES = (1, 20, 50, 100)
 OPEN_EDGES = (50, 100, 150, 200, 300, 400, 500, 600)
+ROOM_EDGES = (1, 2, 3, 4, 6, 8, 11, 15)
+HALL_EDGES = (100, 180, 260, 360, 500, 700, 900)
+RAGGED_EDGES = (150, 220, 290, 360, 450, 550, 650, 750)
+STUB_EDGES = (1, 5, 10, 18, 30, 50, 80)
 RATES = 16
+MIN_ROOM = 6
+"""Fewest cells of a room."""
 
 CONDITIONS: dict[str, int] = {
     "rows": 18,
@@ -51,6 +57,10 @@ CONDITIONS: dict[str, int] = {
     "key": len(COUNT_EDGES) + 2,
     "exit": len(COUNT_EDGES) + 2,
     "difficulty": 11,
+    "rooms": len(ROOM_EDGES) + 2,
+    "hall": len(HALL_EDGES) + 2,
+    "ragged": len(RAGGED_EDGES) + 2,
+    "stubs": len(STUB_EDGES) + 2,
 }
 """Number of values of each condition; the last value of every one from ``source`` on means "not told"."""
 NAMES = tuple(CONDITIONS)
@@ -80,6 +90,7 @@ def describe(
     """
     height, width = structure.shape
     cells = structure.size
+    number, hall = rooms(structure)
     told: dict[str, int] = {
         "rows": min(-(-height // 4), 17),
         "columns": min(-(-width // 4), 17),
@@ -93,6 +104,10 @@ def describe(
         "mirror": int(_mirrored(structure)),
         "connected": int(_connected(structure)),
         "difficulty": untold("difficulty") if difficulty is None else difficulty,
+        "rooms": bucket(number, ROOM_EDGES),
+        "hall": bucket(hall, HALL_EDGES),
+        "ragged": bucket(_raggedness(structure), RAGGED_EDGES),
+        "stubs": bucket(_stubs(structure), STUB_EDGES),
     }
     for token, name in enumerate(OBJECTS):
         if token:
@@ -108,6 +123,48 @@ def _open_share(structure: Grid) -> int:
         for dx in range(3):
             inner &= free[dy : dy + inner.shape[0], dx : dx + inner.shape[1]]
     return int(inner.sum()) * 1000 // structure.size
+
+
+def rooms(structure: Grid) -> tuple[int, int]:
+    """Rooms as `aigc_levels.measure.count_rooms` counts them, and the largest's share of all that is not wall.
+
+    The share is in thousandths.
+    """
+    sizes = np.bincount(components(in_squares(structure == FLOOR))[0].ravel())[1:]
+    open_cells = int((structure != WALL).sum())
+    return int((sizes >= MIN_ROOM).sum()), int(sizes.max(initial=0)) * 1000 // max(open_cells, 1)
+
+
+def in_squares(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Cells that lie in a square of two by two true cells, shape (H, W)."""
+    found = squares(mask)
+    result = np.zeros(mask.shape, np.bool_)
+    height, width = found.shape
+    for down, right in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        result[down : down + height, right : right + width] |= found
+    return result
+
+
+def squares(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Where a square of two by two true cells begins, shape (H - 1, W - 1)."""
+    return np.asarray(mask[:-1, :-1] & mask[1:, :-1] & mask[:-1, 1:] & mask[1:, 1:], dtype=np.bool_)
+
+
+def _raggedness(structure: Grid) -> int:
+    """Corners of the walls' outline for each side of a cell in it, in thousandths: 100 a large room, 1000 stairs."""
+    wall = np.pad(structure == WALL, 1, constant_values=True).astype(np.int64)
+    around = wall[:-1, :-1] + wall[1:, :-1] + wall[:-1, 1:] + wall[1:, 1:]
+    crossed = (around == 2) & (wall[:-1, :-1] == wall[1:, 1:])
+    corners = int((around % 2 == 1).sum()) + 2 * int(crossed.sum())
+    sides = int((wall[1:] != wall[:-1]).sum()) + int((wall[:, 1:] != wall[:, :-1]).sum())
+    return corners * 1000 // max(sides, 1)
+
+
+def _stubs(structure: Grid) -> int:
+    """Ends of thin walls and lone blocks (walls with at most one wall beside them), in thousandths of all cells."""
+    wall = np.pad(structure == WALL, 1, constant_values=True).astype(np.int64)
+    beside = wall[:-2, 1:-1] + wall[2:, 1:-1] + wall[1:-1, :-2] + wall[1:-1, 2:]
+    return int(((structure == WALL) & (beside <= 1)).sum()) * 1000 // structure.size
 
 
 def _mirrored(structure: Grid) -> bool:

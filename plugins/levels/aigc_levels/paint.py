@@ -40,7 +40,7 @@ def tile_layers(grid: Grid, names: Sequence[str], tileset: Tileset, salt: int = 
 
     Raises:
         ValueError: the grid is not of this form.
-        TilesetError: a name has no tile.
+        InputError: L026, a name has no tile.
     """
     _check_grid(grid, names)
     tileset.require(names)
@@ -75,7 +75,7 @@ def render(
         text: PNG text entries, as for `aigc_content.png.encode_png`.
 
     Raises:
-        ValueError, TilesetError: as for `tile_layers`; also a scale out of range.
+        ValueError, InputError: as for `tile_layers`; also a scale out of range.
     """
     if not 1 <= scale <= 16:
         raise ValueError(f"scale must be 1 to 16, not {scale}")

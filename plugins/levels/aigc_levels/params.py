@@ -5,50 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import (
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
 
-from aigc_content import InputError, InputFile, Params, open_input
+from aigc_content import InputError, InputFile, Params, did_you_mean, open_input
 from aigc_levels.counts import CountLimit, Impossible, bounds
-from aigc_levels.faults import fault, listing, nearest
-from aigc_levels.game import Count, Game, GameRef, Range, Side
-from aigc_levels.rules import FREE, FrozenModel, Grid
+from aigc_levels.faults import fault, listing
+from aigc_levels.game import Count, Game, GameRef, Range, Side, Span
+from aigc_levels.rules import FREE, Grid
 from aigc_levels.sketch import Sketch, contradiction
 from aigc_levels.solve import Cell
+from aigc_levels.written import Written
 
 if TYPE_CHECKING:
     from aigc_levels.tileset import Tileset
 
 Steps = Annotated[int, Field(strict=True, ge=1, le=1 << 16)]
+Style = Literal["rooms", "caves", "any"]
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 
 
-class PathLength(FrozenModel):
+class PathLength(Span):
     """Least and most steps of the winning path; either may be left open."""
+
+    _code = "L022"
 
     min: Steps | None = None
     max: Steps | None = None
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise fault("L022", ("min",), f"min {self.min} is above max {self.max}", value=self.min)
-        return self
-
 
 @dataclass(frozen=True)
-class ModelFolder:
+class ModelFolder(Written):
     """A model folder of the user's own.
 
     Attributes:
@@ -62,28 +57,21 @@ class ModelFolder:
     config: str
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(
-            _model_folder,
-            serialization=core_schema.plain_serializer_function_ser_schema(_written_folder, info_arg=True),
-        )
+    def read(cls, value: Any, info: ValidationInfo) -> Self:
+        """See `Written`."""
+        if not isinstance(value, str) or not value:
+            raise ValueError("the path of a model folder is expected")
+        config = open_input(f"{value.rstrip('/')}/config.json", info)
+        return cls(value, config.path.parent, config.sha256)
+
+    def written(self, *, digests: bool) -> Any:
+        """See `Written`."""
+        return {"sha256": self.config} if digests else self.name
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def described(cls) -> JsonSchemaValue:
+        """See `Written`."""
         return {"type": "string", "format": "path", "description": "a model folder, as `aigc train levels` writes"}
-
-
-def _written_folder(value: ModelFolder, info: core_schema.SerializationInfo) -> Any:
-    return {"sha256": value.config} if (info.context or {}).get("digests") else value.name
-
-
-def _model_folder(value: Any, info: ValidationInfo) -> ModelFolder:
-    if isinstance(value, ModelFolder):
-        return value
-    if not isinstance(value, str) or not value:
-        raise ValueError("the path of a model folder is expected")
-    config = open_input(f"{value.rstrip('/')}/config.json", info)
-    return ModelFolder(value, config.path.parent, config.sha256)
 
 
 class LevelParams(Params):
@@ -93,6 +81,7 @@ class LevelParams(Params):
         game: a shipped game, or a YAML file of the user's own.
         width, height: in cells, 8 to 64 and within the game's limits; a sketch gives them when they are not
             written, and the defaults move into the game's limits.
+        style: ``rooms`` (rooms, corridors, doors), ``caves`` (winding and open), or ``any``, as the learned maps are.
         difficulty: 0 to 1, the share of hand-made maps that are easier (`aigc_levels.measure.difficulty`); None
             leaves it to the model.
         min, max: cells by the name of a tile or trait, such as ``{enemy: 4}``.
@@ -107,6 +96,7 @@ class LevelParams(Params):
     game: GameRef = GameRef("dungeon")
     width: Side = 32
     height: Side = 24
+    style: Style = "rooms"
     difficulty: Share | None = None
     min: dict[str, Count] = Field(default_factory=dict)
     max: dict[str, Count] = Field(default_factory=dict)
@@ -145,8 +135,7 @@ class LevelParams(Params):
         """The tileset that ``tileset`` names, with a look for each of the game's tiles; None for the drawn one.
 
         Raises:
-            TilesetError: it cannot be used.
-            InputError: its picture cannot be read.
+            InputError: L026 it cannot be used, R002 to R014 it is not YAML, I001 to I004 its picture cannot be read.
         """
         if self.tileset is None:
             return None
@@ -165,10 +154,7 @@ class LevelParams(Params):
         most = self._check_counts()
         self._check_path(most)
         self._check_sketch(most)
-        try:
-            self.open_tileset()
-        except ValueError as error:
-            raise fault("L026", ("tileset",), str(error)) from None
+        self.open_tileset()
         return self
 
     def _set_size(self) -> None:
@@ -198,7 +184,8 @@ class LevelParams(Params):
             for name, count in getattr(self, side).items():
                 if name not in known:
                     found = f"{name!r} is neither a tile nor a trait of game {self.rules.name!r}"
-                    raise fault("L020", (side, name), found, allowed=listing(known), remedy=nearest(name, known))
+                    remedy = did_you_mean(name, known)
+                    raise fault("L020", (side, name), found, allowed=listing(known), remedy=remedy)
                 least, most = self._allowed(name)
                 if side == "min" and count > self.max.get(name, count):
                     found = f"min of {name!r} is {count}, above its max {self.max[name]}"

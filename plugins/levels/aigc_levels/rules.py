@@ -26,8 +26,8 @@ from pydantic import (
     model_validator,
 )
 
-from aigc_content import InputError
-from aigc_levels.faults import Keys, fault, listing, nearest
+from aigc_content import InputError, did_you_mean
+from aigc_levels.faults import Keys, fault, listing
 
 Grid = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
@@ -111,7 +111,7 @@ class Movement(FrozenModel):
         if self.kind != "walk":
             later = self.kind in MOVEMENTS
             found = f"movement {self.kind!r} ({MOVEMENTS[self.kind]}) is not played yet" if later else ""
-            remedy = "" if later else nearest(self.kind, MOVEMENTS)
+            remedy = "" if later else did_you_mean(self.kind, MOVEMENTS)
             found = found or f"there is no movement {self.kind!r}"
             raise fault("L005", ("kind",), found, allowed="walk", remedy=remedy, value=self.kind)
         if self.diagonal:
@@ -307,7 +307,7 @@ def _trait_faults(tile: Tile, at: Keys) -> Iterator[tuple[str, Keys, str, str]]:
             found = f"trait {trait!r} belongs to movement {movement!r}, which is not played yet"
             yield "L004", (*at, "traits", place), found, f"use {listing(TRAITS)}"
         elif trait not in TRAITS:
-            remedy = nearest(trait, TRAITS, f"use {listing(TRAITS)}")
+            remedy = did_you_mean(trait, TRAITS, f"use {listing(TRAITS)}")
             yield "L004", (*at, "traits", place), f"there is no trait {trait!r}", remedy
     traits = set(tile.traits)
     if not traits:
@@ -339,7 +339,7 @@ def _key_faults(rules: Rules) -> Iterator[tuple[str, Keys, str, str]]:
             yield "L006", at, f"{tile.name!r} opens something but is no key", "give it the trait key"
         for name in tile.opens:
             if name not in doors:
-                remedy = nearest(name, doors, f"doors of this game: {listing(sorted(doors)) or 'none'}")
+                remedy = did_you_mean(name, doors, f"doors of this game: {listing(sorted(doors)) or 'none'}")
                 yield "L006", at, f"{name!r} is no tile with the trait door", remedy
         opened |= set(tile.opens)
         if is_key and kinds > MAX_KEY_KINDS:

@@ -10,27 +10,21 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from aigc_content import InputError
+
 MAX_IMAGE_BYTES = 16 << 20
 MAX_IMAGE_PIXELS = 64_000_000
 
 
-class TilesetError(ValueError):
-    """A tileset that cannot be used.
+def unusable(where: str, found: str, remedy: str = "") -> InputError:
+    """L026: a tileset, or its picture, that cannot be used.
 
     Args:
-        origin: the tileset's file, as the user knows it.
-        place: where in it: ``12:7: tiles.wall.mask4[3]``, or ``image mine.png``.
-        reason: what is wrong, and what would be right.
+        where: ``file:line:column`` in the tileset's YAML file.
+        found: what is wrong, and what would be right.
         remedy: what to do; may be empty.
     """
-
-    def __init__(self, origin: str, place: str, reason: str, remedy: str = "") -> None:
-        super().__init__(origin, place, reason, remedy)
-        self.origin, self.place, self.reason, self.remedy = origin, place, reason, remedy
-
-    def __str__(self) -> str:
-        remedy = f"\n  remedy: {self.remedy}" if self.remedy else ""
-        return f"{self.origin}:{self.place}: {self.reason}{remedy}"
+    return InputError("L026", found, where=where, remedy=remedy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +46,7 @@ class Sheet:
     palette: npt.NDArray[np.uint8] | None
 
 
-def read_sheet(png: bytes, tile_size: tuple[int, int], margin: int, spacing: int, origin: str, place: str) -> Sheet:
+def read_sheet(png: bytes, tile_size: tuple[int, int], margin: int, spacing: int, where: str, name: str) -> Sheet:
     """Decode a picture and cut it into tiles.
 
     Args:
@@ -60,30 +54,33 @@ def read_sheet(png: bytes, tile_size: tuple[int, int], margin: int, spacing: int
         tile_size: width and height of a tile in pixels.
         margin: pixels before the first tile, and perhaps after the last, on each axis.
         spacing: pixels between two tiles, and perhaps after the last.
-        origin, place: how errors call the tileset and the picture.
+        where: ``file:line:column`` of what names the picture, for messages.
+        name: the picture's.
 
     Raises:
-        TilesetError: not a PNG, too large, broken, or no whole number of tiles.
+        InputError: L026, not a PNG, too large, broken, or no whole number of tiles.
     """
     if len(png) > MAX_IMAGE_BYTES:
-        raise TilesetError(origin, place, f"{len(png)} bytes; the most is {MAX_IMAGE_BYTES}", "use a smaller picture")
+        found = f"{name} has {len(png):,} bytes; the most is {MAX_IMAGE_BYTES:,}"
+        raise unusable(where, found, "use a smaller picture")
     if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 33:
-        raise TilesetError(origin, place, "not a PNG file", "save the picture as PNG")
+        raise unusable(where, f"{name} is not a PNG file", "save the picture as PNG")
     width, height = struct.unpack(">II", png[16:24])
     if width * height > MAX_IMAGE_PIXELS:
-        reason = f"{width} x {height} pixels; the most is {MAX_IMAGE_PIXELS} in all"
-        raise TilesetError(origin, place, reason, "use a smaller picture")
+        found = f"{name} has {width:,} x {height:,} pixels; the most is {MAX_IMAGE_PIXELS:,} in all"
+        raise unusable(where, found, "use a smaller picture")
     steps = [side + spacing for side in tile_size]
     for axis, length, step in zip("xy", (width, height), steps, strict=True):
         # A margin after the last tile is usual but not universal, and so is a gap after it.
         spare = {0, margin, spacing, margin + spacing}
         if length < margin + step - spacing or (length - margin + spacing) % step not in spare:
             tile = step - spacing
-            reason = f"{'width' if axis == 'x' else 'height'} {length} is no multiple of the tile size {tile}"
+            side = "width" if axis == "x" else "height"
+            found = f"the {side} of {name}, {length} pixels, is no multiple of the tile size {tile}"
             if margin or spacing:
-                reason += f" with margin {margin} and spacing {spacing}"
-            raise TilesetError(origin, place, reason, "mend tile_size:, margin: or spacing:, or crop the picture")
-    pixels, palette = _decode(png, origin, place)
+                found += f" with margin {margin} and spacing {spacing}"
+            raise unusable(where, found, "mend tile_size:, margin: or spacing:, or crop the picture")
+    pixels, palette = _decode(png, where, name)
     columns, rows = ((length - margin + spacing) // step for length, step in zip((width, height), steps, strict=True))
     tile_width, tile_height = tile_size
     tiles = [
@@ -94,13 +91,13 @@ def read_sheet(png: bytes, tile_size: tuple[int, int], margin: int, spacing: int
     return Sheet(png, (width, height), columns, np.stack(tiles), palette)
 
 
-def _decode(png: bytes, origin: str, place: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
+def _decode(png: bytes, where: str, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
     """(H, W) indices and (N, 4) palette, or (H, W, 4) and None when it is true-color or half transparent."""
     try:
         with Image.open(BytesIO(png), formats=["PNG"]) as image:
             image.load()
             if image.mode.startswith("I"):
-                raise TilesetError(origin, place, "16 bits a sample", "save the picture with 8 bits a sample")
+                raise unusable(where, f"{name} has 16 bits a sample", "save the picture with 8 bits a sample")
             if image.mode == "P":
                 image.apply_transparency()
                 palette = np.array(image.getpalette("RGBA"), np.uint8).reshape(-1, 4)
@@ -108,6 +105,4 @@ def _decode(png: bytes, origin: str, place: str) -> tuple[npt.NDArray[np.uint8],
                     return np.asarray(image, np.uint8), palette
             return np.asarray(image.convert("RGBA"), np.uint8), None
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:
-        if isinstance(error, TilesetError):
-            raise
-        raise TilesetError(origin, place, f"broken: {error}", "save the picture again as PNG") from None
+        raise unusable(where, f"{name} is broken: {error}", "save the picture again as PNG") from None

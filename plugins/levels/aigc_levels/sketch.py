@@ -8,16 +8,16 @@ it is refused before anything runs: every free cell is taken to be whatever help
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic import ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
 
 from aigc_content import InputFile, open_input
 from aigc_levels.rules import FREE, Flags, Grid, Rules
 from aigc_levels.solve import Cell, Unsolvable, components, distances, reachable, solve
+from aigc_levels.written import Written
 
 MAX_TEXT = 1 << 16
 
@@ -26,7 +26,7 @@ Contradiction = tuple[str, Cell | None]
 
 
 @dataclass(frozen=True)
-class Sketch:
+class Sketch(Written):
     """A sketch as it was given.
 
     Attributes:
@@ -51,37 +51,28 @@ class Sketch:
         return rules.parse_rows(self.text, where=self.where, free=True)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(
-            _validate,
-            serialization=core_schema.plain_serializer_function_ser_schema(_serialize, info_arg=True),
-        )
+    def read(cls, value: Any, info: ValidationInfo) -> Self:
+        """See `Written`."""
+        if not isinstance(value, str):
+            raise ValueError("a sketch is text: rows by newline, or the name of a file")
+        if "\n" in value.strip("\n"):
+            if len(value) > MAX_TEXT:
+                raise ValueError(f"the sketch has {len(value):,} characters; allowed are {MAX_TEXT:,}")
+            return cls(value)
+        file = open_input(value.strip("\n"), info)
+        return cls(file.text(), file)
+
+    def written(self, *, digests: bool) -> Any:
+        """See `Written`."""
+        return self.text if self.source is None or digests else self.source.name
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def described(cls) -> JsonSchemaValue:
+        """See `Written`."""
         return {
             "type": "string",
             "description": "rows by newline, one character a cell, ? is free; or the name of a file",
         }
-
-
-def _validate(value: Any, info: ValidationInfo) -> Sketch:
-    if isinstance(value, Sketch):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("a sketch is text: rows by newline, or the name of a file")
-    if "\n" in value.strip("\n"):
-        if len(value) > MAX_TEXT:
-            raise ValueError(f"the sketch has {len(value):,} characters; allowed are {MAX_TEXT:,}")
-        return Sketch(value)
-    file = open_input(value.strip("\n"), info)
-    return Sketch(file.text(), file)
-
-
-def _serialize(value: Sketch, info: core_schema.SerializationInfo) -> Any:
-    if value.source is None or (info.context or {}).get("digests"):
-        return value.text
-    return value.source.name
 
 
 def contradiction(

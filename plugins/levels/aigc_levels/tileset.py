@@ -40,12 +40,10 @@ cell inside.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -56,11 +54,11 @@ from pydantic import (
     model_validator,
 )
 
-from aigc_levels.sheet import Sheet, TilesetError, read_sheet
-from aigc_levels.yamlnodes import at, compose, place_of, position_of
+from aigc_content import InputError, Node, did_you_mean, nearest, parse_document
+from aigc_levels.faults import Keys, first_error, listing
+from aigc_levels.sheet import Sheet, read_sheet, unusable
 
-__all__ = ["BLOB47", "DIRECTIONS", "Sheet", "Tileset", "TilesetError", "default_tileset", "load_tileset"]
-
+__all__ = ["BLOB47", "DIRECTIONS", "Sheet", "Tileset", "default_tileset", "load_tileset"]
 
 DIRECTIONS = ("north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
 """The eight neighbors, clockwise: bit ``1 << i`` of a blob mask stands for ``DIRECTIONS[i]``."""
@@ -172,7 +170,7 @@ class _Looks(_Model):
         """The looks by mask, or by place in the pattern row by row; a single one for ``variants``."""
         return tuple(look for _, look in self.placed_looks())
 
-    def placed_looks(self) -> Iterator[tuple[tuple[str | int, ...], Variants]]:
+    def placed_looks(self) -> Iterator[tuple[Keys, Variants]]:
         """The same, each with the keys that lead to it."""
         if self.variants is not None:
             yield (), Variants(variants=self.variants, weights=self.weights)
@@ -234,27 +232,24 @@ class Tileset(_Model):
         return self._sheet
 
     def require(self, names: Iterable[str]) -> None:
-        """Raise `TilesetError` unless each of the game's tile names has its look."""
+        """Raise an InputError, L026, unless each of the game's tile names has its look."""
         for name in names:
             if name not in self.tiles:
-                raise TilesetError(
-                    self._origin,
-                    "tiles",
-                    f"no picture for the game's tile {name!r}",
-                    _nearest(name, self.tiles, f"add {name}: NUMBER under tiles:", "rename {!r}, if that is it"),
-                )
+                near = nearest(name, self.tiles)
+                remedy = f"rename {near!r}, if that is it" if near else f"add {name}: NUMBER under tiles:"
+                raise unusable(self._origin, f"no picture for the game's tile {name!r}", remedy)
 
-    def _numbers(self) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    def _numbers(self) -> Iterator[tuple[Keys, int]]:
         """Every tile number with the keys that lead to it."""
         for name, tile in self.tiles.items():
-            parts: list[tuple[tuple[str | int, ...], _Looks]] = [(("tiles", name), tile)]
+            parts: list[tuple[Keys, _Looks]] = [(("tiles", name), tile)]
             parts += [(("tiles", name, "rules", place), rule) for place, rule in enumerate(tile.rules)]
             for keys, part in parts:
                 for where, look in part.placed_looks():
                     for place, number in enumerate(look.variants):
                         yield (*keys, *where, "variants", place), number
 
-    def _mentions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    def _mentions(self) -> Iterator[tuple[Keys, str]]:
         """Every name of another tile, with the keys that lead to it."""
         for name, tile in self.tiles.items():
             if tile.under is not None:
@@ -272,7 +267,7 @@ def load_tileset(yaml_bytes: bytes, open_image: Callable[[str], bytes], origin: 
     """Read and check a tileset.
 
     Args:
-        yaml_bytes: the YAML file, UTF-8, at most 1 MiB, without anchors and aliases.
+        yaml_bytes: the YAML file.
         open_image: gives the bytes of the PNG that ``image:`` names (at most 16 MiB and 64 megapixels).
         origin: how messages call the YAML file, usually its path.
 
@@ -280,39 +275,44 @@ def load_tileset(yaml_bytes: bytes, open_image: Callable[[str], bytes], origin: 
         The tileset with its picture.
 
     Raises:
-        TilesetError: for the first thing that is wrong. What ``open_image`` raises passes through.
+        InputError: for the first thing that is wrong, with line and column: L026, or the host's R002 to R014 for
+            what is not YAML; an InputError of ``open_image`` gets the place of ``image:``.
     """
-    node = compose(yaml_bytes, origin)
+    root = parse_document(yaml_bytes, origin)
+    if not isinstance(root.value, dict):
+        found = f"a tileset is a mapping with the keys image, tile_size and tiles, not {root.kind}"
+        raise unusable(root.mark.within(origin), found)
     try:
-        tileset = Tileset.model_validate(yaml.constructor.SafeConstructor().construct_document(node))
+        tileset = Tileset.model_validate(root.plain())
     except ValidationError as error:
-        first = _first(node, error.errors())
-        raise TilesetError(origin, place_of(node, first["loc"]), *_explained(first)) from None
-    except yaml.MarkedYAMLError as error:
-        raise TilesetError(origin, at(error.problem_mark), f"not plain YAML: {error.problem}") from None
-    except ValueError as error:
-        raise TilesetError(origin, "1:1", f"not plain YAML: {error}") from None
+        first = first_error(error, root)
+        raise _at(root, origin, first["loc"], *_explained(first)) from None
     for keys, name in tileset._mentions():
         if name not in tileset.tiles:
-            remedy = _nearest(name, tileset.tiles, "name a tile that stands under tiles:")
-            raise TilesetError(origin, place_of(node, keys), f"{name!r} is no tile of this tileset", remedy)
+            remedy = did_you_mean(name, tileset.tiles, "name a tile that stands under tiles:")
+            raise _at(root, origin, keys, f"{name!r} is no tile of this tileset", remedy)
         if keys[-1] == "under" and tileset.tiles[name].layer != "ground":
-            raise TilesetError(origin, place_of(node, keys), f"{name!r} is itself an object", "name a ground tile")
-    sheet = read_sheet(
-        open_image(tileset.image),
-        tileset.tile_size,
-        tileset.margin,
-        tileset.spacing,
-        origin,
-        f"image {tileset.image}",
-    )
+            raise _at(root, origin, keys, f"{name!r} is itself an object", "name a ground tile")
+    where = root.mark_of(("image",)).within(origin)
+    try:
+        png = open_image(tileset.image)
+    except InputError as error:
+        raise InputError(error.code, error.found, where=where, allowed=error.allowed, remedy=error.remedy) from None
+    sheet = read_sheet(png, tileset.tile_size, tileset.margin, tileset.spacing, where, tileset.image)
     count = len(sheet.tiles)
     for keys, number in tileset._numbers():
         if number >= count:
-            reason = f"tile {number} is beyond the picture, which holds {count} tiles: 0 to {count - 1}"
-            raise TilesetError(origin, place_of(node, keys), reason, "tiles are counted from 0, row by row")
-    tileset._sheet, tileset._origin = sheet, origin
+            found = f"tile {number} is beyond the picture, which holds {count} tiles: 0 to {count - 1}"
+            raise _at(root, origin, keys, found, "tiles are counted from 0, row by row")
+    tileset._sheet, tileset._origin = sheet, root.mark_of(("tiles",)).within(origin)
     return tileset
+
+
+def _at(root: Node, origin: str, keys: Keys, found: str, remedy: str) -> InputError:
+    """L026 for the value at ``keys``: ``mine.yaml:12:7: L026: tiles.wall.mask4[3]: ...``."""
+    keys = tuple(key for key in keys if key != "[key]")  # pydantic's word for a fault of the key itself
+    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
+    return unusable(root.mark_of(keys).within(origin), f"{path}: {found}" if path else found, remedy)
 
 
 @cache
@@ -323,30 +323,13 @@ def default_tileset() -> Tileset:
     return load_tileset(data, lambda name: (assets / name).read_bytes(), "aigc_levels/assets/dungeon.tileset.yaml")
 
 
-def _nearest(name: str, names: Iterable[str], otherwise: str, found: str = "is {!r} meant?") -> str:
-    near = get_close_matches(name, list(names), n=1)
-    return found.format(near[0]) if near else otherwise
-
-
-def _first(node: yaml.Node, errors: list[Any]) -> Any:
-    """The first in the file of the innermost errors; a list of wrong items is "too short", a wrong key "missing"."""
-
-    def inside(outer: Any, inner: Any) -> bool:
-        return len(inner["loc"]) > len(outer["loc"]) and inner["loc"][: len(outer["loc"])] == outer["loc"]
-
-    innermost = [one for one in errors if not any(inside(one, other) for other in errors)]
-    return min(innermost, key=lambda one: (one["type"] == "missing", position_of(node, one["loc"])))
-
-
 def _explained(error: Any) -> tuple[str, str]:
     """Reason and remedy of one of pydantic's errors, in the words of the format."""
     kind, loc, context = error["type"], error["loc"], error.get("ctx", {})
     found = repr(error["input"])[:60]
     if kind == "extra_forbidden":
         allowed = _allowed(loc)
-        return f"unknown key {loc[-1]!r}", _nearest(str(loc[-1]), allowed, f"allowed: {', '.join(allowed)}")
-    if loc[-1] == "[key]" and kind == "string_type":
-        return f"a tile's name must be text, not {found}", "put the name in quotes"
+        return f"unknown key {loc[-1]!r}", did_you_mean(str(loc[-1]), allowed, f"allowed: {listing(allowed)}")
     reasons = {
         "missing": f"the key {loc[-1]!r} is missing",
         "string_type": f"a name must be text, not {found}",
@@ -363,7 +346,7 @@ def _explained(error: Any) -> tuple[str, str]:
     return reasons.get(kind, f"{message}, not {found}"), ""
 
 
-def _allowed(loc: tuple[str | int, ...]) -> list[str]:
+def _allowed(loc: Keys) -> list[str]:
     """The keys that may stand where ``loc`` ends in a key that may not."""
     model: type[BaseModel] = Tileset
     if len(loc) >= 3:

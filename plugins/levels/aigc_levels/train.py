@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 RATES = (0.3, 0.6, 0.9)
 _TEMPLATE_CELLS = 240
+_MEASURED = 8  # batches of held-out maps
 _LICENSE = "GPL-2.0-or-later"
 
 
@@ -53,11 +55,13 @@ class LevelConfig(FitConfig):
 class LevelTrainer(Trainer[LevelConfig]):
     """Trains `aigc_levels.draw.LevelModel` in float with rounding and writes its integers."""
 
+    objective = "structure_loss_60"
+
     def train(self, run: TrainRun[LevelConfig]) -> None:
         """Train for the configured time and write the model folder.
 
         Raises:
-            InputError: L010, L030, the maps cannot be used.
+            InputError: L010, L030, the maps cannot be used; L031, there is early stop and no map is held out.
             ModelError: the model to continue from cannot be used.
         """
         import torch
@@ -68,6 +72,8 @@ class LevelTrainer(Trainer[LevelConfig]):
         config = run.config
         learned = maps_.load_maps(run.data, config.game.game, "train")
         held = maps_.load_maps(run.data, config.game.game, "held-out")
+        if config.patience and not held:
+            raise _none_held_out(run.data)
         torch.manual_seed(config.seed)
         sizes = UNetConfig(
             planes=m.PLANES,
@@ -84,12 +90,20 @@ class LevelTrainer(Trainer[LevelConfig]):
         net = TrainedUNet(sizes)
         if run.base is not None:
             net.restore(tensors)
-        batches = maps_.batches(learned, config.cells, config.seed)
+
+        def batches(start: int) -> Iterator[Batch]:
+            return maps_.batches(learned, config.cells, config.seed, start)
 
         def checkpoint(trained: nn.Module, steps: int) -> None:
             self._write(run, net.export(), sizes, learned, [], steps)
 
-        steps = fit(net, batches, _losses, config, checkpoint)
+        measured = list(islice(maps_.batches(held, config.cells, seed=1), _MEASURED)) if held else []
+
+        def held_out(trained: nn.Module) -> float:
+            parts = [part for batch in measured for part in _losses(trained, batch).values()]
+            return sum(float(loss) for loss, _ in parts) / max(sum(count for _, count in parts), 1)
+
+        steps = fit(net, batches, _losses, config, checkpoint, held_out=held_out if held else None, run=run)
         self._write(run, net.export(), sizes, learned, held, steps)
 
     def _write(
@@ -117,18 +131,21 @@ class LevelTrainer(Trainer[LevelConfig]):
         """
         held = maps_.load_maps(data, GameRef("dungeon").game, "held-out")
         if not held:
-            raise InputError("L031", "no map is held out", where=str(data), remedy="add maps: at least ten files")
+            raise _none_held_out(data)
         return held_out_losses(LevelModel(model).net, held)
+
+
+def _none_held_out(data: Path) -> InputError:
+    return InputError("L031", "no map is held out", where=str(data), remedy="add maps: at least ten files")
 
 
 def _losses(net: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, int]]:
     """Cross-entropy of the hidden cells, summed, by layer."""
-    import torch
     import torch.nn.functional as F
 
-    planes, told, inside, targets = (
-        torch.from_numpy(part) for part in (batch.planes, batch.told, batch.inside, batch.targets)
-    )
+    from aigc_content.nn.train import tensors
+
+    planes, told, inside, targets = tensors(net, batch.planes, batch.told, batch.inside, batch.targets)
     logits = net(planes, told, inside)
     cut = len(m.STRUCTURES)
     result: dict[str, tuple[Tensor, int]] = {}

@@ -18,8 +18,18 @@ from aigc_levels.rules import FREE
 
 OBJECT_KINDS = ("enemy", "loot", "trap")
 _PASSES = 8
-_HALL, _SOLID, _NARROW = 5, 7, 2
-"""From these values of ``open`` and ``wall`` on a map is a hall, or mostly rock; up to this ``open`` it is narrow."""
+_NEAREST = 48
+"""From how many learned maps of the nearest size a wish takes its conditions, at least."""
+
+_ALIKE = 8
+"""How much more a learned map counts that is about as difficult as asked."""
+
+_OPEN, _SOLID, _NARROW, _FLOODED = 5, 6, 2, 4
+"""From these values of ``open``, ``wall``, ``water`` on a map is a hall, rock, a lake; up to this ``open`` narrow."""
+
+_ROOMS, _HALL, _RAGGED, _CURVED, _STUBS, _WIDE = 3, 6, 5, 5, 5, 4
+"""A map of rooms has at least so many ``rooms``; its ``hall``, ``ragged``, ``stubs`` are below. Caves are at least so
+``ragged``, and less ``open``."""
 
 _LOCK_CHANCE = ((0.34, 0), (0.67, 500), (1.01, 800))
 """Thousandths of levels with a lock, by difficulty below the first number; where a game has locks."""
@@ -91,11 +101,15 @@ def _told(params: LevelParams, templates: npt.NDArray[np.int64], rng: Stream) ->
         straight = np.abs(sizes - (rows, columns)).sum(axis=1)
         turned = np.abs(sizes - (columns, rows)).sum(axis=1)
         far = np.minimum(straight, turned)
-        reach = max(4, int(np.sort(far)[: max(24, len(far) // 20)][-1]))
-        weights = (far <= reach) * _worth(templates)
+        weights = _worth(templates, params.style)
         if (params.path_length.min or 0) * 4 > (params.width + params.height) * 3:  # long ways need walls
-            weights = weights * (templates[:, m.INDEX["open"]] <= _NARROW)
-        told = templates[rng.choice(weights if weights.any() else (far <= reach).astype(np.int64))].copy()
+            narrow = weights * (templates[:, m.INDEX["open"]] <= _NARROW)
+            weights = narrow if narrow.any() else weights
+        if params.difficulty is not None:
+            apart = np.abs(templates[:, m.INDEX["difficulty"]] - min(int(params.difficulty * 10), 9))
+            weights = weights * np.where(apart <= 1, _ALIKE, 1)
+        near = np.sort(far[weights > 0])[:_NEAREST]
+        told = templates[rng.choice(weights * (far <= max(4, int(near[-1]))))].copy()
     told[m.INDEX["rows"]], told[m.INDEX["columns"]] = min(rows, 17), min(columns, 17)
     told[m.INDEX["connected"]] = 1
     told[m.INDEX["difficulty"]] = m.untold("difficulty")
@@ -113,17 +127,31 @@ def _told(params: LevelParams, templates: npt.NDArray[np.int64], rng: Stream) ->
     if params.fixed_grid is not None:
         told[m.INDEX["mirror"]] = m.untold("mirror")
         if int((params.fixed_grid != FREE).sum()) * 3 > cells:
-            told[m.INDEX["wall"]] = m.untold("wall")
-            told[m.INDEX["open"]] = m.untold("open")
+            for name in ("wall", "open", "rooms", "hall", "ragged", "stubs"):
+                told[m.INDEX[name]] = m.untold(name)
     return told
 
 
-def _worth(templates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Integer weights of learned maps: none for halls, rock and empty houses, more for those with doors."""
-    column = {name: templates[:, m.INDEX[name]] for name in ("open", "wall", "enemy", "loot", "door")}
-    bare = (column["open"] >= _HALL) | (column["wall"] >= _SOLID) | (column["enemy"] + column["loot"] == 0)
-    weights = np.where(column["door"] >= 3, 4, np.where(column["door"] > 0, 2, 1)) * ~bare
-    return weights if weights.any() else np.ones(len(templates), dtype=np.int64)
+def _worth(templates: npt.NDArray[np.int64], style: str) -> npt.NDArray[np.int64]:
+    """Integer weights of learned maps: equal for the style ``any``.
+
+    Other styles leave out halls, rock, lakes, empty houses and what is of another style, if any are left then. Among
+    maps of rooms those with doors count more.
+    """
+    every = np.ones(len(templates), dtype=np.int64)
+    if style == "any":
+        return every
+    names = ("open", "wall", "water", "enemy", "loot", "door", "rooms", "hall", "ragged", "stubs")
+    column = {name: templates[:, m.INDEX[name]] for name in names}
+    bare = (column["open"] >= _OPEN) | (column["wall"] >= _SOLID) | (column["water"] >= _FLOODED)
+    fit = ~bare & (column["enemy"] + column["loot"] > 0)
+    if style == "rooms":
+        doors = np.where(column["door"] >= 3, 4, np.where(column["door"] > 0, 2, 1))
+        weights = doors * (column["rooms"] >= _ROOMS) * (column["hall"] < _HALL)
+        weights = weights * (column["ragged"] < _RAGGED) * (column["stubs"] < _STUBS)
+    else:
+        weights = (column["ragged"] >= _CURVED) * (column["door"] <= 2) * (column["open"] < _WIDE) * every
+    return next(chosen for chosen in (weights * fit, fit * every, every) if chosen.any())
 
 
 def _amount(bucket: int, rng: Stream) -> int:

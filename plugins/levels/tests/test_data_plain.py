@@ -224,6 +224,20 @@ def test_the_split_is_by_area_stable_and_about_an_eighth() -> None:
     assert plain.split_of("area/5") == plain.split_of("area/5")
 
 
+def test_what_is_held_out_is_halved_by_area_and_stays_so() -> None:
+    held = [name for name in (f"area/{index}" for index in range(4000)) if plain.split_of(name) == "held-out"]
+    halves = Counter(plain.half_of(name) for name in held)
+    assert set(halves) == {"tune", "test"}
+    assert 0.4 < halves["test"] / len(held) < 0.6
+    known = {
+        "dragonisland": "test",
+        "wolfsburg/magara": "tune",
+        "branches/crypt": "test",
+        "variable/large_abstract": "tune",
+    }
+    assert {name: plain.half_of(name) for name in known} == known
+
+
 def test_a_data_set_is_written_loaded_and_the_same_twice(tmp_path: Path) -> None:
     dropped: Counter[str] = Counter(outdoor=3)
     summary = prepare.write_dataset(tmp_path / "a", PROVENANCE, variants(24), dropped)

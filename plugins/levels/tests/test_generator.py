@@ -44,6 +44,20 @@ def test_most_first_attempts_are_proven(generator: Levels) -> None:
         assert replay(level.rules, level.grid, level.moves).passed
 
 
+def test_fewer_turns_change_nothing_in_those_that_are_made(generator: Levels) -> None:
+    params = LevelParams.model_validate({"width": 24, "height": 18, "min": {"locked_door": 1, "key": 1}})
+    requests = [Request(params, Stream(f"turn {i}")) for i in range(16)]
+    whole = generator.attempts(requests)
+    assert [attempt.outcome for attempt in whole] == generator.generate_batch(requests)
+    stages = [attempt.outcome.provenance.stage if isinstance(attempt.outcome, Level) else "" for attempt in whole]
+    assert {"first", "remasked"} <= set(stages)
+    for turns, passed in ((1, {"first"}), (3, {"first", "remasked"})):
+        for short, full, stage in zip(generator.attempts(requests, turns), whole, stages, strict=True):
+            assert isinstance(short.outcome, Level) == (stage in passed)
+            assert short.outcome == full.outcome or stage not in passed
+            assert short.grid.shape == (18, 24)
+
+
 def test_counts_and_path_are_kept(generator: Levels) -> None:
     _, made = make(
         generator,

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from aigc_levels.paint import compose, render, tile_layers
-from aigc_levels.tileset import BLOB47, Tileset, TilesetError, default_tileset, load_tileset
+from aigc_levels.tileset import BLOB47, Tileset, default_tileset, load_tileset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from aigc_content import encode_png
+from aigc_content import InputError, encode_png
 
 CHARS = {
     " ": "void",
@@ -254,5 +254,5 @@ def test_wrong_grids_are_named() -> None:
 
 
 def test_a_name_without_tile_is_named() -> None:
-    with pytest.raises(TilesetError, match=r"'doors'.*\n.*rename 'door'"):
+    with pytest.raises(InputError, match=r"'doors'.*\n.*rename 'door'"):
         tile_layers(np.zeros((2, 2), np.uint8), ["floor", "doors"], default_tileset())

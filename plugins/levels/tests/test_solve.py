@@ -23,7 +23,7 @@ TWO_LOCKS = DUNGEON.replace(
     '  - {name: coin, char: "c", traits: [key], opens: [gate]}\n  - {name: start',
 )
 GAMES = {
-    (locks, collect): parse_game(text.replace("reach: exit", f"collect: {collect}"), "test.yaml")
+    (locks, collect): parse_game(text.replace("reach: exit", f"collect: {collect}").encode(), "test.yaml")
     for locks, text in (("one", DUNGEON), ("two", TWO_LOCKS))
     for collect in ("none", "keys", "loot")
 }
@@ -307,7 +307,7 @@ def test_a_false_level_is_not_verified() -> None:
     for wrong in (moves[:-1], moves[1:], "EWE" + moves[1:], ""):
         verdict = verify_level(Level.from_grid(game.rules, grid, wrong), params)
         assert (verdict.passed, verdict.constraint) == (False, "proof")
-    softer = parse_game(DUNGEON.replace("[hazard]", "[floor]"), "test.yaml")
+    softer = parse_game(DUNGEON.replace("[hazard]", "[floor]").encode(), "test.yaml")
     assert verify_level(Level.from_grid(softer.rules, grid, moves), params).constraint == "game"
     grid[0, 0] = 200
     assert check_level(game, grid, params).constraint == "tiles"

@@ -16,11 +16,11 @@ import pytest
 import yaml
 from aigc_levels import artwork, atlas
 from aigc_levels.sheet import MAX_IMAGE_BYTES
-from aigc_levels.tileset import BLOB47, Tileset, TilesetError, default_tileset, load_tileset
+from aigc_levels.tileset import BLOB47, Tileset, default_tileset, load_tileset
 from PIL import Image
 from pydantic import ValidationError
 
-from aigc_content import encode_png
+from aigc_content import InputError, encode_png
 
 ASSETS = Path(atlas.__file__).parent / "assets"
 NAMES = ["void", "wall", "floor", "door", "locked_door", "water", "trap", "enemy", "loot", "key", "start", "exit"]
@@ -93,6 +93,11 @@ def test_short_and_long_spellings_mean_the_same() -> None:
     assert short.model_dump() == long.model_dump()
 
 
+def test_a_look_may_be_named_once_and_used_again() -> None:
+    tiles = load(HEAD + "tiles: {floor: &look [1, 2], off: *look}").tiles
+    assert tiles["off"].variants == tiles["floor"].variants == (1, 2)
+
+
 def test_margin_and_spacing_are_cut_away() -> None:
     image = Image.new("RGBA", (2 * 3 + 2 * 16 + 1, 2 * 3 + 16), "black")
     image.paste((200, 0, 0, 255), (3, 3, 19, 19))
@@ -139,27 +144,29 @@ def swap(old: str, new: str) -> Callable[[str], str]:
 WRONG: dict[str, tuple[str, str]] = {
     "unknown key": (
         HEAD + "tile: {}\ntiles: {floor: 0}",
-        "3:1: tile: unknown key 'tile'\n  remedy: is 'tiles' meant?",
+        "3:1: L026: tile: unknown key 'tile'\n  remedy: did you mean 'tiles'?",
     ),
-    "unknown key of a tile": (GOOD + "  x: {varients: [1]}", "6:7: tiles.x.varients: unknown key 'varients'"),
+    "unknown key of a tile": (GOOD + "  x: {varients: [1]}", "6:7: L026: tiles.x.varients: unknown key 'varients'"),
     "unknown key of a rule": (GOOD + "  x: {variants: 0, rules: [{when: {}, use: 1}]}", "unknown key 'use'"),
     "unknown direction": (
         GOOD + "  x: {variants: 0, rules: [{when: {up: floor}, variants: 1}]}",
         "unknown key 'up'\n  remedy: allowed: north, northeast",
     ),
     "unknown key of a look": (GOOD + "  x: {pattern: [[{variant: 1}]]}", "unknown key 'variant'"),
-    "missing key": ("image: a.png\ntiles: {floor: 0}", "1:1: tile_size: the key 'tile_size' is missing"),
+    "missing key": ("image: a.png\ntiles: {floor: 0}", "1:1: L026: tile_size: the key 'tile_size' is missing"),
     "tile size": (
         HEAD.replace("16", "4") + "tiles: {floor: 0}",
-        "2:1: tile_size[0]: must be greater than or equal to 8",
+        "2:1: L026: tile_size[0]: must be greater than or equal to 8",
     ),
     "text for a number": (
         HEAD + "tiles: {floor: one}",
         "tiles.floor: a tile number, a list or a mapping is needed, not 'one'",
     ),
-    "fraction": (HEAD + "tiles: {floor: [1.5]}", "3:17: tiles.floor.variants[0]: a whole number is needed, not 1.5"),
+    "fraction": (
+        HEAD + "tiles: {floor: [1.5]}",
+        "3:17: L026: tiles.floor.variants[0]: a whole number is needed, not 1.5",
+    ),
     "boolean": (HEAD + "tiles: {floor: true}", "a whole number is needed, not True"),
-    "name that YAML takes for a boolean": (HEAD + "tiles: {off: 0}", "a tile's name must be text, not False"),
     "negative": (HEAD + "tiles: {floor: -1}", "must be greater than or equal to 0, not -1"),
     "empty": (HEAD + "tiles: {floor: []}", "0 entries, at least 1 are needed"),
     "nothing": (HEAD + "tiles: {floor: }", "a tile number, a list or a mapping is needed, not None"),
@@ -179,42 +186,46 @@ WRONG: dict[str, tuple[str, str]] = {
     "ground over ground": (GOOD + "  x: {variants: 1, under: floor}", "under is for tiles of layer object"),
     "under": (
         GOOD + "  x: {layer: object, under: flor, variants: 1}",
-        "6:22: tiles.x.under: 'flor' is no tile of this tileset\n  remedy: is 'floor' meant?",
+        "6:22: L026: tiles.x.under: 'flor' is no tile of this tileset\n  remedy: did you mean 'floor'?",
     ),
     "object over object": (
         GOOD + "  x: {layer: object, under: floor, variants: 1}\n  y: {layer: object, under: x, variants: 1}",
         "'x' is itself an object",
     ),
     "join": (GOOD.replace("{mask4", "{joins: dor, mask4"), "'dor' is no tile of this tileset"),
-    "neighbor": (GOOD + "  x: {variants: 0, rules: [{when: {west: wal}, variants: 1}]}", "is 'wall' meant?"),
+    "neighbor": (GOOD + "  x: {variants: 0, rules: [{when: {west: wal}, variants: 1}]}", "did you mean 'wall'?"),
     "beyond": (
         GOOD.replace("[0, 1]", "[0, 8]"),
-        "4:14: tiles.floor.variants[1]: tile 8 is beyond the picture, which ",
+        "4:14: L026: tiles.floor.variants[1]: tile 8 is beyond the picture, which ",
     ),
     "beyond in a mask": (GOOD.replace("3]}", "99]}"), "tiles.wall.mask4[15].variants[0]: tile 99 is beyond"),
-    "twice": (GOOD + "  floor: 2\n", "6:3: the key 'floor' stands twice"),
-    "alias": (HEAD + "tiles: {floor: &a [1], wall: *a}", "3:16: an anchor or alias"),
-    "tag": (HEAD + "tiles: !!python/object:os.system {}", "3:8: not plain YAML"),
-    "deep": ("image: " + "[" * 500, "nested deeper than"),
-    "not YAML": (HEAD + "tiles: [", "not YAML"),
-    "list": ("- 1", "1:1: a tileset is a mapping"),
-    "nothing at all": ("", "1:1: a tileset is a mapping"),
-    "key that is a list": (HEAD + "tiles: {[1]: 2}", "a key that is not a word"),
+    "twice": (GOOD + "  floor: 2\n", "6:3: R002: key 'floor' stands twice, first in line 4"),
+    "alias": (HEAD + "tiles: {floor: *a}", "3:16: R004: alias *a names nothing that stands before it"),
+    "tag": (HEAD + "tiles: !!python/object:os.system {}", "3:8: R013: the tag"),
+    "deep": ("image: " + "[" * 500, "R011: nested deeper than"),
+    "not YAML": (HEAD + "tiles: [", "R004: not YAML"),
+    "list": ("- 1", "1:1: L026: a tileset is a mapping"),
+    "nothing at all": ("", "1:1: L026: a tileset is a mapping"),
+    "key that is a list": (HEAD + "tiles: {[1]: 2}", "3:9: R003: a key is a list"),
+    "key that is a number": (HEAD + "tiles: {1: 2}", "3:9: R003: a key is an integer, 1"),
 }
 
 
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_wrong_file_gets_one_message_with_its_place(kind: str) -> None:
     text, message = WRONG[kind]
-    with pytest.raises(TilesetError) as caught:
+    with pytest.raises(InputError) as caught:
         load(text)
     assert message in str(caught.value)
     assert str(caught.value).startswith("mine.yaml:")
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
-    for data, message in ((b"image: \xff", "not UTF-8 at byte 7"), (b"#" * (1 << 20) + b"#", "has at most 1048576")):
-        with pytest.raises(TilesetError, match=message):
+    for data, message in (
+        (b"image: \xff", ":1:8: R012: byte 0xff is not UTF-8"),
+        (b"#" * (1 << 20) + b"#", "R011: has more than 1,048,576 bytes"),
+    ):
+        with pytest.raises(InputError, match=message):
             load(data)
 
 
@@ -227,37 +238,37 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        (b"GIF89a" + bytes(100), "image a.png: not a PNG file"),
-        (b"\x89PNG\r\n\x1a\n", "not a PNG file"),
-        (png()[:60], "broken: "),
-        (png()[:45] + bytes(20) + png()[65:], "broken: "),
-        (bomb(), "60000 x 60000 pixels; the most is 64000000 in all"),
-        (bytes(MAX_IMAGE_BYTES + 1), "16777217 bytes; the most is 16777216"),
-        (png((60, 32)), "width 60 is no multiple of the tile size 16"),
-        (png((64, 8)), "height 8 is no multiple of the tile size 16"),
+        (b"GIF89a" + bytes(100), "a.png is not a PNG file"),
+        (b"\x89PNG\r\n\x1a\n", "is not a PNG file"),
+        (png()[:60], "a.png is broken: "),
+        (png()[:45] + bytes(20) + png()[65:], "a.png is broken: "),
+        (bomb(), "60,000 x 60,000 pixels; the most is 64,000,000 in all"),
+        (bytes(MAX_IMAGE_BYTES + 1), "16,777,217 bytes; the most is 16,777,216"),
+        (png((60, 32)), "width of a.png, 60 pixels, is no multiple of the tile size 16"),
+        (png((64, 8)), "height of a.png, 8 pixels, is no multiple of the tile size 16"),
         (png(mode="I;16"), "16 bits a sample"),
     ],
 )
 def test_a_wrong_picture_gets_one_message(picture: bytes, message: str) -> None:
-    with pytest.raises(TilesetError) as caught:
+    with pytest.raises(InputError) as caught:
         load(GOOD, picture)
     assert message in str(caught.value)
-    assert str(caught.value).startswith("mine.yaml:image a.png: ")
+    assert str(caught.value).startswith("mine.yaml:1:1: L026: ")
 
 
 def test_a_tile_of_the_game_without_picture_is_named() -> None:
     tileset = load(GOOD.replace("wall:", "wal:"))
-    with pytest.raises(TilesetError, match="no picture for the game's tile 'wall'\n  remedy: rename 'wal'"):
+    with pytest.raises(InputError, match="3:1: L026: no picture for the game's tile 'wall'\n  remedy: rename 'wal'"):
         tileset.require(["floor", "wall"])
-    with pytest.raises(TilesetError, match="remedy: add exit: NUMBER under tiles:"):
+    with pytest.raises(InputError, match="remedy: add exit: NUMBER under tiles:"):
         tileset.require(["exit"])
 
 
-def test_an_unreadable_picture_is_the_callers_error() -> None:
+def test_a_missing_picture_is_named_with_the_place_that_names_it() -> None:
     def missing(name: str) -> Any:
-        raise FileNotFoundError(name)
+        raise InputError("I001", f"there is no file {name!r}", where=name)
 
-    with pytest.raises(FileNotFoundError, match=r"a\.png"):
+    with pytest.raises(InputError, match=r"^mine\.yaml:1:1: I001: there is no file 'a\.png'"):
         load_tileset(GOOD.encode(), missing, "mine.yaml")
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 Grid = NDArray[np.uint8]
 Split = Literal["train", "held-out"]
+Half = Literal["tune", "test"]
 
 VOID, WALL, FLOOR, DOOR, WATER = (ord(c) for c in " #.+~")
 TRAP, ENEMY, LOOT, KEY, EXIT = (ord(c) for c in "^e$k>")
@@ -192,6 +193,16 @@ def split_of(area: str) -> Split:
     """The side of the split an area lies on, a pure function of its name."""
     draw = int.from_bytes(hashlib.sha256(area.encode()).digest()[:4], "big")
     return "held-out" if draw < HELD_OUT_SHARE * 2**32 else "train"
+
+
+def half_of(area: str) -> Half:
+    """The half of what is held out that a held-out area lies in, a pure function of its name.
+
+    Whoever chooses settings by looking at held-out maps looks at "tune", so that nothing has seen "test". Of the
+    words of the digest this one comes nearest to halving the cells of both imported sources (41 to 59 %).
+    """
+    draw = int.from_bytes(hashlib.sha256(area.encode()).digest()[8:12], "big")
+    return "test" if draw < 2**31 else "tune"
 
 
 def symmetries(grid: Grid) -> list[Grid]:

@@ -1,0 +1,1 @@
+"""Handwritten digits for aigc_content: the smallest complete plugin."""

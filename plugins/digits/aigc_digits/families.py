@@ -1,0 +1,142 @@
+"""How each family learns: from pictures to the tensors and the configuration of its model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import prod
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import nn
+
+from aigc_content import TrainRun, encode_png
+from aigc_content.nn import data, writing
+from aigc_content.nn.augment import Change
+from aigc_content.nn.autoencoder import Autoencoder
+from aigc_content.nn.codes import fit as fit_codes
+from aigc_content.nn.gan import GAN
+from aigc_content.nn.gru import gru
+from aigc_content.nn.lstm import lstm
+from aigc_content.nn.modelfile import Tensors
+from aigc_content.nn.pictures import Pictures, decoder
+from aigc_content.nn.program import Program
+from aigc_content.nn.tokenizer import Tokenizer
+from aigc_content.nn.tokens import to_tokens, token_decoder
+from aigc_content.nn.train import fit
+from aigc_content.nn.trainlog import Parts
+from aigc_content.nn.transformer import transformer
+from aigc_content.nn.twin import Twin
+from aigc_content.nn.vae import VAE
+from aigc_content.nn.vaegan import VAEGAN
+from aigc_digits.data import SIDE, Split
+from aigc_digits.model import CLASSES, DECODED, DECODER, LATENT, LEVELS
+
+if TYPE_CHECKING:
+    from aigc_digits.train import DigitsConfig
+
+    Run: TypeAlias = TrainRun[DigitsConfig]
+
+AUGMENT: tuple[Change, ...] = ("brightness", "translation", "cutout")
+_WRITERS: dict[str, Callable[..., Program]] = {"gru": gru, "lstm": lstm, "transformer": transformer}
+_CODES_A_GAUSSIAN = 400
+_PARTS = 64  # in which many pictures are encoded
+
+
+def learn(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
+    """Train the family of the configuration: the networks of ``config.json``, the tensors, the number of steps."""
+    torch.manual_seed(run.config.seed)
+    if run.config.family in DECODED:
+        return _decoded(run, split)
+    return _written(run, split)
+
+
+def pictures_of(split: Split, size: int, seed: int) -> Callable[[int], Iterator[Pictures]]:
+    """Preprocessing: batches of pictures from 0 to 1."""
+
+    def make(chosen: list[int], rng: np.random.Generator) -> Pictures:
+        images = torch.from_numpy(split.images[chosen][:, None]).float() / 255
+        return Pictures(images, torch.from_numpy(split.labels[chosen].astype(np.int64)))
+
+    return data.epochs(range(len(split.labels)), size, seed, make)
+
+
+def _decoded(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
+    """The families that turn a latent vector into a picture."""
+    config = run.config
+    program = decoder(LATENT, CLASSES, SIDE, config.channels)
+    batches = pictures_of(split, config.batch, config.seed)
+    sizes = (program, LATENT, CLASSES, SIDE)
+    if config.family == "gan":
+        gan = GAN(*sizes, loss=config.loss, augment=AUGMENT if config.augment else ())
+        steps = fit(gan, batches, gan.players(), config, sample=_sheet(gan.draw), run=run)
+        tensors = gan.generator.export()
+    elif config.family == "vae-gan":
+        joint = VAEGAN(*sizes)
+        steps = fit(joint, batches, joint.players(), config, sample=_sheet(joint.draw), run=run)
+        tensors = joint.vae.decoder.export()
+    elif config.family == "vae":
+        vae = VAE(*sizes, rise=500)
+        steps = fit(vae, batches, lambda _, batch: vae.loss(batch), config, sample=_sheet(vae.draw), run=run)
+        tensors = vae.decoder.export()
+    else:
+        sparse = 1.0 if config.family == "sparse-autoencoder" else 0.0
+        net = Autoencoder(*sizes, noise=0.2, sparse=sparse, activity=0.15 if sparse else 0.0)
+        steps = fit(net, batches, lambda _, batch: net.loss(batch), config, run=run)
+        tensors = net.decoder.export() | _sampler(net, split, config.seed)
+    return {"network": program.to_json()}, tensors, steps
+
+
+def _sampler(net: Autoencoder, split: Split, seed: int) -> Tensors:
+    """Gaussians over the codes of the pictures that an autoencoder learned from."""
+    labels = split.labels.astype(np.int64)
+    with torch.no_grad():
+        codes = [
+            net.codes(Pictures(torch.from_numpy(part[:, None]).float() / 255, torch.from_numpy(told))).numpy()
+            for part, told in zip(np.array_split(split.images, _PARTS), np.array_split(labels, _PARTS), strict=True)
+        ]
+    return fit_codes(
+        np.concatenate(codes), labels, max(1, min(24, len(labels) // CLASSES // _CODES_A_GAUSSIAN)), seed
+    )
+
+
+def _written(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
+    """The families that write a picture token by token: first the tokens, then who writes them."""
+    config = run.config
+    tokenizer = Tokenizer(token_decoder(LEVELS, SIDE, config.channels), LEVELS)
+    first = config.model_copy(update={"minutes": config.tokenizer_minutes, "steps": config.tokenizer_steps})
+    batches = pictures_of(split, config.batch, config.seed)
+    fit(tokenizer, batches, lambda _, batch: tokenizer.loss(batch), first, run=run, name="tokenizer")
+    with torch.no_grad():
+        places = [
+            tokenizer.places(torch.from_numpy(part[:, None]).float() / 255).numpy()
+            for part in np.array_split(split.images, _PARTS)
+        ]
+    tokens = to_tokens(np.concatenate(places).reshape(len(split.labels), -1, len(LEVELS)), LEVELS)
+    labels, vocabulary = split.labels.astype(np.int64), prod(LEVELS)
+    twin = Twin(_WRITERS[config.family](vocabulary, tokens.shape[1], CLASSES))
+
+    def make(chosen: list[int], rng: np.random.Generator) -> writing.Sequences:
+        return writing.Sequences(torch.from_numpy(tokens[chosen]), torch.from_numpy(labels[chosen]))
+
+    def losses(_: nn.Module, batch: writing.Sequences) -> Parts:
+        return writing.loss(twin, batch, vocabulary)
+
+    sequences = data.epochs(range(len(labels)), config.batch, config.seed, make)
+    steps = fit(twin, sequences, losses, config, run=run)
+    networks = {"network": twin.program.to_json(), "decoder": tokenizer.decoder.program.to_json()}
+    tensors = {DECODER + name: value for name, value in tokenizer.decoder.export().items()}
+    return networks, twin.export() | tensors, steps
+
+
+def _sheet(draw: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[nn.Module], bytes]:
+    """A sample picture as training goes: ten of each digit."""
+
+    def sample(_: nn.Module) -> bytes:
+        torch.manual_seed(0)
+        images = draw(torch.arange(CLASSES).repeat_interleave(10))[:, 0]
+        pixels = (images * 255).round().to(torch.uint8).cpu().numpy()
+        rows = pixels.reshape(CLASSES, 10, SIDE, SIDE).transpose(0, 2, 1, 3).reshape(CLASSES * SIDE, 10 * SIDE)
+        return encode_png(rows[..., None].repeat(3, axis=2))
+
+    return sample

@@ -1,0 +1,138 @@
+"""Train a family on digits: `aigc train digits --data DIR --family gan --out MODEL`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from aigc_content import InputError, Trainer, TrainRun
+from aigc_content.models import read_config
+from aigc_content.nn import modelfile
+from aigc_content.nn.fitconfig import FitConfig
+from aigc_digits import classifier, copies
+from aigc_digits.data import DigitSet, Split, load_digits
+from aigc_digits.evaluation import evaluate
+from aigc_digits.model import FORMAT
+
+Family = Literal[
+    "gan",
+    "vae",
+    "vae-gan",
+    "autoencoder",
+    "sparse-autoencoder",
+    "lstm",
+    "gru",
+    "transformer",
+    "classifier",
+    "copies",
+]
+
+
+class DigitsConfig(FitConfig):
+    """How to train a family, or what proves the digits of all.
+
+    Attributes:
+        family: one that draws, or ``classifier``, which reads digits, or ``copies``, which knows the training digits.
+        batch: pictures of a step.
+        pictures: how many training pictures to use, the first ones; 0 uses all.
+        loss: what a GAN's players play for.
+        augment: whether a GAN's discriminator sees its pictures changed at random (DiffAugment).
+        channels: of the decoder, at 7 x 7 and 14 x 14.
+        tokenizer_minutes, tokenizer_steps: for the tokens, before a family that writes is trained; as ``minutes``
+            and ``steps``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: Family = "gan"
+    minutes: float = Field(default=8.0, gt=0, le=10_000)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    batch: int = Field(default=64, ge=2, le=4096)
+    pictures: int = Field(default=0, ge=0)
+    loss: Literal["hinge", "non-saturating", "wasserstein"] = "hinge"
+    augment: bool = False
+    channels: tuple[int, int] = (64, 32)
+    tokenizer_minutes: float = Field(default=2.5, gt=0, le=10_000)
+    tokenizer_steps: int = Field(default=0, ge=0)
+
+
+class DigitsTrainer(Trainer[DigitsConfig]):
+    """Trains one family in float with rounding and writes its integers."""
+
+    objective: ClassVar[str] = "frechet"
+
+    def train(self, run: TrainRun[DigitsConfig]) -> None:
+        """Train for the configured time and write the model folder.
+
+        Raises:
+            InputError: DIG004, the data cannot be used; DIG005, there are too few digits.
+        """
+        digits = load_digits(run.data)
+        if run.config.family == "classifier":
+            classifier.train_classifier(run, digits)
+            return
+        if run.config.family == "copies":
+            copies.train_copies(run, digits)
+            return
+        from aigc_digits.families import learn
+
+        split = _first(digits.train, run.config.pictures)
+        if len(split.labels) < run.config.batch:
+            raise InputError(
+                "DIG005",
+                f"{len(split.labels)} digits are fewer than a batch of {run.config.batch}",
+                where=str(run.data),
+                remedy="import more digits, or set --batch lower",
+            )
+        networks, tensors, steps = learn(run, split)
+        modelfile.save(run.out, {"format": FORMAT, "family": run.config.family, **networks}, tensors)
+        figures = evaluate(run.out, digits)
+        (run.out / "README.md").write_text(_card(run.config, digits, len(split.labels), steps, figures), "utf-8")
+
+    def evaluate(self, model: Path, data: Path) -> Mapping[str, int | float | str]:
+        """The figures of a model's card again: see `aigc_digits.evaluation.evaluate`.
+
+        Raises:
+            InputError: DIG004, the data cannot be used.
+        """
+        digits = load_digits(data)
+        kind = read_config(model).get("format")
+        if kind == classifier.FORMAT:
+            return classifier.evaluate_classifier(model, digits)
+        if kind == copies.FORMAT:
+            return copies.evaluate_copies(model, digits)
+        return evaluate(model, digits)
+
+
+def _first(split: Split, count: int) -> Split:
+    return Split(split.images[:count], split.labels[:count]) if count else split
+
+
+def _card(
+    config: DigitsConfig, digits: DigitSet, pictures: int, steps: int, figures: Mapping[str, int | float | str]
+) -> str:
+    """The model card (Hugging Face layout)."""
+    table = "\n".join(f"| {name} | {value} |" for name, value in figures.items())
+    return f"""---
+name: digits-{config.family}
+license: {digits.license}
+library_name: aigc_content
+datasets:
+  - {digits.source}
+---
+
+# digits-{config.family}
+
+Draws a digit of 28 x 28 pixels by its label. Family: {config.family}, trained with rounding and stored as
+integers; it runs in `aigc_digits.model.DigitModel`.
+
+- Data: {pictures:,} digits of {digits.source} (sha256 of its files `{digits.sha256}`).
+- Training: {steps:,} steps of {config.batch} digits, seed {config.seed}, learning rate {config.learning_rate:g}.
+
+| figure ({figures["digits"]:,} digits as drawn, none refused) | value |
+| --- | --- |
+{table}
+"""

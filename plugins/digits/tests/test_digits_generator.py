@@ -1,0 +1,111 @@
+"""The generator's mechanics on networks that have learned nothing, and what the shipped ones make."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from aigc_digits.digit import Digit
+from aigc_digits.generator import PROVERS, Digits, cleaned
+from aigc_digits.measure import ink, thickness
+from aigc_digits.model import CLASSES, DECODER, FAMILIES, FORMAT, LATENT, LEVELS, SIDE
+from aigc_digits.params import DigitParams, Family
+
+from aigc_content import Model, Request, Stream
+from aigc_content.nn import modelfile
+from aigc_content.testing import check_generator
+
+
+def untrained(folder: Path, family: str) -> Digits:
+    """A generator with random networks."""
+    import torch
+
+    from aigc_content.nn.gru import gru
+    from aigc_content.nn.pictures import decoder
+    from aigc_content.nn.tokens import token_decoder
+    from aigc_content.nn.twin import Twin
+
+    torch.manual_seed(0)
+    networks = {"network": decoder(LATENT, CLASSES, SIDE, (16, 8))}
+    if family == "gru":
+        networks = {
+            "network": gru(prod(LEVELS), 49, CLASSES, 16, 16),
+            "decoder": token_decoder(LEVELS, SIDE, (16, 8)),
+        }
+    tensors = Twin(networks["network"]).export()
+    if "decoder" in networks:
+        tensors |= {DECODER + name: value for name, value in Twin(networks["decoder"]).export().items()}
+    plain = {name: program.to_json() for name, program in networks.items()}
+    modelfile.save(folder, {"format": FORMAT, "family": family, **plain}, tensors)
+    generator = Digits({family: Model(family, folder, "", "CC0-1.0", ())})
+    generator.open()
+    return generator
+
+
+@pytest.fixture(scope="module", params=["gan", "gru"])
+def generator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Digits:
+    return untrained(tmp_path_factory.mktemp("untrained"), request.param)
+
+
+def requests(count: int, **asked: Any) -> list[Request[DigitParams]]:
+    params = DigitParams.model_validate(asked)
+    return [Request(params, Stream(f"test {place}")) for place in range(count)]
+
+
+def test_alone_and_in_a_batch_is_the_same(generator: Digits) -> None:
+    asked = requests(9, digit=4)
+    assert generator.generate_batch(asked) == [generator.generate(request) for request in asked]
+
+
+def test_digit_is_the_one_asked_for_or_any(generator: Digits) -> None:
+    def labels(**asked: Any) -> set[int]:
+        return {made.label for made in generator.generate_batch(requests(12, **asked)) if isinstance(made, Digit)}
+
+    assert labels(digit=6) == {6}
+    assert len(labels()) > 3
+
+
+def test_temperature_changes_the_picture(generator: Digits) -> None:
+    tame, wild = (generator.generate_batch(requests(4, digit=2, temperature=value)) for value in (0.2, 2.0))
+    assert tame != wild
+
+
+def test_what_an_untrained_network_draws_proves_nothing(generator: Digits) -> None:
+    params = DigitParams(family=generator.model.family)  # type: ignore[arg-type]
+    made = generator.generate_batch([Request(params, Stream(f"noise {place}")) for place in range(8)])
+    for asset in made:
+        assert isinstance(asset, Digit)
+        assert generator.verify(asset, params).constraint in {"reading", "confidence"}
+
+
+def test_only_the_models_that_are_needed_are_asked_for() -> None:
+    assert set(Digits.models_for(DigitParams(family="vae"))) == {"vae", *PROVERS}
+
+
+def test_families_are_those_of_the_models() -> None:
+    assert get_args(Family) == FAMILIES
+
+
+def test_cleaning_takes_specks_and_faint_pixels_and_keeps_strokes() -> None:
+    image = np.zeros((1, SIDE, SIDE), dtype=np.uint8)
+    image[0, 4:24, 13:15] = 200  # a stroke
+    image[0, 10, 20:23] = 255  # a speck
+    image[0, 2, :] = 20  # a shade
+    wanted = np.zeros_like(image)
+    wanted[0, 4:24, 13:15] = 200
+    assert (cleaned(image) == wanted).all()
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_thickness_is_the_width_of_a_stroke(width: int) -> None:
+    pixels = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    pixels[4:24, 10 : 10 + width] = 255
+    assert abs(thickness(pixels) - width) < 0.4
+    assert ink(pixels) == 20 * width
+
+
+def test_conformance() -> None:
+    assert [check for check in check_generator("digits") if not check.passed] == []

@@ -1,0 +1,1 @@
+"""A stand-in for the Hugging Face hub, so that its own client can be tested without a network."""
