@@ -44,7 +44,7 @@ class _Round(torch.autograd.Function):
 
 
 class _RoundWithin(torch.autograd.Function):
-    """Clamp and round; the gradient is 1 within the limits and 0 beyond. One pass, where each op would keep a copy."""
+    """Clamp and round in one pass, where each operation would keep a copy; gradient 1 within the limits, 0 beyond."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:

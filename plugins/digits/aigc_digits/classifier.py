@@ -1,7 +1,8 @@
 """The classifier that proves a digit, and how it learns: a small convolutional network, run in integers.
 
 The shape is LeNet's (LeCun et al. 1998) with rectifiers. No generating family learns from it, so what it reads in a
-picture is an independent witness. `Classifier` needs no torch; `train_classifier` does.
+picture is an independent witness. It has an eleventh answer, "no digit", and learns it from pictures of
+`aigc_digits.nothing`. `Classifier` needs no torch; `train_classifier` does.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from aigc_content.nn import modelfile, sampling
 from aigc_content.nn.program import Conv, Input, Linear, Program, Reshape, SpaceToDepth
 from aigc_content.nn.run import Network
 from aigc_digits.data import SIDE, Bytes, DigitSet, Split
+from aigc_digits.nothing import KINDS, LEARNED, nothing
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -31,13 +33,18 @@ PIXELS = "pixels"
 UNITS = 10_000
 """Shares are in 1/10,000."""
 
+NO_DIGIT = 10
+"""The answer for a picture that shows none."""
+
 _BATCH = 256
+_NOTHING = 8  # every how many of the training pictures one shows no digit
 _BENT = 0.1  # standard deviation of each entry of the matrix that turns, stretches and slants a training digit
 _MOVED = 1  # pixels
+_SURE = 9 * UNITS // 10
 
 
 def program() -> Program:
-    """Ten logits from activations (28, 28, 1)."""
+    """Eleven logits from activations (28, 28, 1)."""
     return Program(
         (
             Input(PIXELS, (SIDE, SIDE, 1)),
@@ -49,7 +56,7 @@ def program() -> Program:
             Conv(64),
             Reshape((7 * 7 * 64,)),
             Linear(64),
-            Linear(10, "set"),
+            Linear(NO_DIGIT + 1, "set"),
         )
     )
 
@@ -70,7 +77,7 @@ class Classifier:
             self._network = Network(Program.from_json(config.get("network")), tensors)
 
     def __call__(self, images: Bytes) -> npt.NDArray[np.int64]:
-        """The share that each of the ten digits has in its belief, in 1/10,000: uint8 (B, 28, 28) to (B, 10)."""
+        """What share each digit, and `NO_DIGIT`, has in its belief, in 1/10,000: uint8 (B, 28, 28) to (B, 11)."""
         parts = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
         logits = [self._network({PIXELS: (part >> 1).astype(np.int8)[..., None]}) for part in parts]
         weights = sampling.weights(np.concatenate(logits))
@@ -79,7 +86,7 @@ class Classifier:
 
 
 def train_classifier(run: TrainRun[DigitsConfig], digits: DigitSet) -> None:
-    """Learn from digits that are turned, stretched, slanted and moved at random, and write the model folder."""
+    """Learn from digits that are turned, stretched, slanted and moved at random, and from pictures without one."""
     import torch
 
     from aigc_content.nn.augment import affine, shift
@@ -96,7 +103,11 @@ def train_classifier(run: TrainRun[DigitsConfig], digits: DigitSet) -> None:
         clean = _pictures(digits.train, chosen)
         draws = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
         bent = affine(clean.images, torch.eye(2) + _BENT * torch.randn(len(clean), 2, 2, generator=draws))
-        return Pictures(shift(bent, _MOVED, draws), clean.labels)
+        images, labels = shift(bent, _MOVED, draws), clean.labels
+        cut = len(labels) // _NOTHING
+        kind = LEARNED[rng.integers(len(LEARNED))]
+        images[:cut], labels[:cut] = nothing(kind, images[:cut], labels[:cut], draws), NO_DIGIT
+        return Pictures(images, labels)
 
     batches = epochs(range(len(digits.train.labels)), config.batch, config.seed, make)
     held = _pictures(digits.validation, slice(None))
@@ -112,15 +123,30 @@ def train_classifier(run: TrainRun[DigitsConfig], digits: DigitSet) -> None:
 
 
 def evaluate_classifier(folder: Path, digits: DigitSet) -> dict[str, int | float | str]:
-    """What a classifier reads in the test digits: accuracy, mean share of the right digit, and doubtful ones."""
-    shares = Classifier(folder)(digits.test.images)
+    """What a classifier reads in the test digits, and in pictures without a digit that are made from them.
+
+    * ``accuracy``: share of the test digits that it reads right.
+    * ``sure``: share that it reads, right or wrong, with a confidence of 0.9; ``accuracy_where_sure`` of these.
+    * ``fooled_by_KIND``: share of pictures of `aigc_digits.nothing` in which it reads a digit that surely.
+    """
+    import torch
+
+    read = Classifier(folder)
+    shares = read(digits.test.images)
     right = shares.argmax(axis=1) == digits.test.labels
-    return {
+    sure = shares[:, :NO_DIGIT].max(axis=1) >= _SURE
+    figures: dict[str, int | float | str] = {
         "test_digits": len(right),
         "accuracy": round(float(right.mean()), 4),
-        "accuracy_where_sure": round(float(right[shares.max(axis=1) >= UNITS * 9 // 10].mean()), 4),
-        "sure": round(float((shares.max(axis=1) >= UNITS * 9 // 10).mean()), 4),
+        "sure": round(float(sure.mean()), 4),
+        "accuracy_where_sure": round(float(right[sure].mean()), 4) if sure.any() else 0.0,
     }
+    some = _pictures(digits.test, slice(0, 1000))
+    for kind in KINDS:
+        made = nothing(kind, some.images, some.labels, torch.Generator().manual_seed(0))
+        fooled = read((made[:, 0] * 255).round().to(torch.uint8).numpy())[:, :NO_DIGIT].max(axis=1) >= _SURE
+        figures[f"fooled_by_{kind}"] = round(float(fooled.mean()), 4)
+    return figures
 
 
 def _pictures(split: Split, chosen: list[int] | slice) -> Pictures:
@@ -163,7 +189,7 @@ trained with rounding and stored as integers; it runs in `aigc_digits.classifier
 learns from it.
 
 - Data: {len(digits.train.labels):,} digits of {digits.source} (sha256 of its files `{digits.sha256}`), turned,
-  stretched, slanted and moved at random; {len(digits.validation.labels):,} for validation.
+  stretched, slanted and moved at random; an eighth of each step shows no digit; {len(digits.validation.labels):,} for validation.
 - Training: {steps:,} steps of {config.batch} digits, seed {config.seed}, learning rate {config.learning_rate:g}.
 
 | figure (test digits, never seen in training) | value |

@@ -104,7 +104,7 @@ def centered(image: Bytes) -> Bytes:
 
 def train_copies(run: TrainRun[DigitsConfig], digits: DigitSet) -> None:
     """Take the bits of all digits that a family may learn from, and write the model folder."""
-    images = np.concatenate([digits.train.images, digits.validation.images])
+    images = _known(digits)
     flat = images.reshape(len(images), -1)[:: max(1, len(images) // 20_000)].astype(np.float64)
     vectors = np.linalg.eigh(np.cov(flat, rowvar=False))[1][:, : -BITS - 1 : -1]  # (784, 128), largest first
     basis = np.rint(vectors * (127 / np.abs(vectors).max(axis=0))).astype(np.int8)
@@ -121,17 +121,43 @@ def train_copies(run: TrainRun[DigitsConfig], digits: DigitSet) -> None:
 
 
 def evaluate_copies(folder: Path, digits: DigitSet, count: int = 1000) -> dict[str, float]:
-    """Which share is taken for copies: of digits by other writers, and of training digits changed in several ways."""
+    """What is taken for a copy, and what could be made of the bits.
+
+    * ``NAME: refused``: share of test digits, or of training digits changed as NAME says, that are taken for copies.
+    * ``rebuilt``, ``nearest``: how far a digit rebuilt from its bits by least squares is from that digit, and how far
+      the nearest training digit is from a test digit: medians of the root of the summed squares of their
+      difference, by that of the digit.
+
+    Args:
+        folder: model folder.
+        digits: the data set.
+        count: test digits to ask about.
+    """
     copies, rng = Copies(folder), np.random.default_rng(0)
-    chosen = rng.permutation(len(digits.train.images))[: count // 4]
-    shares = {
-        name: float(np.mean([copies.distance(image) < LIMIT for image in images]))
-        for name, images in {
-            "test digits": digits.test.images[:count],
-            **changed(digits.train.images[chosen], rng),
-        }.items()
+    chosen = digits.train.images[rng.permutation(len(digits.train.images))[: count // 4]]
+    asked = {"test digits": digits.test.images[:count], **changed(chosen, rng)}
+    refused = {
+        f"{name}: refused": round(float(np.mean([copies.distance(image) < LIMIT for image in images])), 3)
+        for name, images in asked.items()
     }
-    return {name: round(share, 3) for name, share in shares.items()}
+    known = _known(digits).reshape(-1, SIDE * SIDE).astype(np.float32)
+    codes = modelfile.load(folder)[1]["codes"]
+    signs = np.unpackbits(codes.T.copy(), axis=1).astype(np.float32) * 2 - 1  # (N, 128)
+    half, mean = len(known) // 2, known.mean(axis=0)
+    rebuilt = signs[half:] @ np.linalg.lstsq(signs[:half], known[:half] - mean, rcond=None)[0] + mean
+    tested = digits.test.images[: count // 4].reshape(-1, SIDE * SIDE).astype(np.float32)
+    nearest = known[((known**2).sum(axis=1) - 2 * tested @ known.T).argmin(axis=1)]
+    return {**refused, "rebuilt": _apart(known[half:], rebuilt.clip(0, 255)), "nearest": _apart(tested, nearest)}
+
+
+def _known(digits: DigitSet) -> Bytes:
+    """All digits that a family may learn from, or be chosen by."""
+    return np.concatenate([digits.train.images, digits.validation.images])
+
+
+def _apart(flat: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> float:
+    """Median of the root of the summed squares of the differences, by that of the first."""
+    return round(float(np.median(np.linalg.norm(flat - others, axis=1) / np.linalg.norm(flat, axis=1))), 3)
 
 
 def changed(images: Bytes, rng: np.random.Generator) -> dict[str, Bytes]:
@@ -167,9 +193,12 @@ datasets:
 
 Tells whether a picture copies a training digit, without holding one: {BITS} bits of each of the
 {len(digits.train.labels) + len(digits.validation.labels):,} digits of {digits.source} that a family may learn from
-(sha256 of its files `{digits.sha256}`). Runs in `aigc_digits.copies.Copies`; a distance below {LIMIT} is a copy.
+(sha256 of its files `{digits.sha256}`). It runs in `aigc_digits.copies.Copies`; a distance below {LIMIT} is a copy.
 
-| what was asked | share taken for a copy |
+What can be rebuilt from the bits is as far from the digit as digits of other writers are: `rebuilt` and `nearest`,
+in the root of the summed squares of the difference by that of the digit. Percentages below are in the same measure.
+
+| figure | value |
 | --- | --- |
 {table}
 """

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from aigc_content import TrainRun, encode_png
-from aigc_content.nn import data, writing
+from aigc_content.nn import data, modelfile, writing
 from aigc_content.nn.augment import Change
 from aigc_content.nn.autoencoder import Autoencoder
 from aigc_content.nn.codes import fit as fit_codes
@@ -30,7 +30,7 @@ from aigc_content.nn.twin import Twin
 from aigc_content.nn.vae import VAE
 from aigc_content.nn.vaegan import VAEGAN
 from aigc_digits.data import SIDE, Split
-from aigc_digits.model import CLASSES, DECODED, DECODER, LATENT, LEVELS
+from aigc_digits.model import CLASSES, DECODED, DECODER, ENCODER, LATENT, LEVELS
 
 if TYPE_CHECKING:
     from aigc_digits.train import DigitsConfig
@@ -67,21 +67,26 @@ def _decoded(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
     program = decoder(LATENT, CLASSES, SIDE, config.channels)
     batches = pictures_of(split, config.batch, config.seed)
     sizes = (program, LATENT, CLASSES, SIDE)
+    known = _known(run, program)
     if config.family == "gan":
         gan = GAN(*sizes, loss=config.loss, augment=AUGMENT if config.augment else ())
+        _restore(gan.generator, known)
         steps = fit(gan, batches, gan.players(), config, sample=_sheet(gan.draw), run=run)
         tensors = gan.generator.export()
     elif config.family == "vae-gan":
         joint = VAEGAN(*sizes)
+        _restore(joint.vae.decoder, known)
         steps = fit(joint, batches, joint.players(), config, sample=_sheet(joint.draw), run=run)
         tensors = joint.vae.decoder.export()
     elif config.family == "vae":
         vae = VAE(*sizes, rise=500)
+        _restore(vae.decoder, known)
         steps = fit(vae, batches, lambda _, batch: vae.loss(batch), config, sample=_sheet(vae.draw), run=run)
         tensors = vae.decoder.export()
     else:
         sparse = 1.0 if config.family == "sparse-autoencoder" else 0.0
         net = Autoencoder(*sizes, noise=0.2, sparse=sparse, activity=0.15 if sparse else 0.0)
+        _restore(net.decoder, known)
         steps = fit(net, batches, lambda _, batch: net.loss(batch), config, run=run)
         tensors = net.decoder.export() | _sampler(net, split, config.seed)
     return {"network": program.to_json()}, tensors, steps
@@ -103,10 +108,7 @@ def _sampler(net: Autoencoder, split: Split, seed: int) -> Tensors:
 def _written(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
     """The families that write a picture token by token: first the tokens, then who writes them."""
     config = run.config
-    tokenizer = Tokenizer(token_decoder(LEVELS, SIDE, config.channels), LEVELS)
-    first = config.model_copy(update={"minutes": config.tokenizer_minutes, "steps": config.tokenizer_steps})
-    batches = pictures_of(split, config.batch, config.seed)
-    fit(tokenizer, batches, lambda _, batch: tokenizer.loss(batch), first, run=run, name="tokenizer")
+    tokenizer = _tokenizer(run, split)
     with torch.no_grad():
         places = [
             tokenizer.places(torch.from_numpy(part[:, None]).float() / 255).numpy()
@@ -115,6 +117,7 @@ def _written(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
     tokens = to_tokens(np.concatenate(places).reshape(len(split.labels), -1, len(LEVELS)), LEVELS)
     labels, vocabulary = split.labels.astype(np.int64), prod(LEVELS)
     twin = Twin(_WRITERS[config.family](vocabulary, tokens.shape[1], CLASSES))
+    _restore(twin, _known(run, twin.program))
 
     def make(chosen: list[int], rng: np.random.Generator) -> writing.Sequences:
         return writing.Sequences(torch.from_numpy(tokens[chosen]), torch.from_numpy(labels[chosen]))
@@ -125,8 +128,45 @@ def _written(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
     sequences = data.epochs(range(len(labels)), config.batch, config.seed, make)
     steps = fit(twin, sequences, losses, config, run=run)
     networks = {"network": twin.program.to_json(), "decoder": tokenizer.decoder.program.to_json()}
-    tensors = {DECODER + name: value for name, value in tokenizer.decoder.export().items()}
-    return networks, twin.export() | tensors, steps
+    decoder = {DECODER + name: value for name, value in tokenizer.decoder.export().items()}
+    encoder = {ENCODER + name: value.numpy() for name, value in tokenizer.encoder.state_dict().items()}
+    return networks, twin.export() | decoder | encoder, steps
+
+
+def _tokenizer(run: Run, split: Split) -> Tokenizer:
+    """That of the model to continue from, whatever its family; else a new one."""
+    config = run.config
+    tokenizer = Tokenizer(token_decoder(LEVELS, SIDE, config.channels), LEVELS)
+    if run.base is not None:
+        stored, tensors = modelfile.load(run.base)
+        if stored.get("decoder") == tokenizer.decoder.program.to_json():
+            tokenizer.decoder.restore(_below(tensors, DECODER))
+            weights = {name: torch.from_numpy(value) for name, value in _below(tensors, ENCODER).items()}
+            tokenizer.encoder.load_state_dict(weights)
+            return tokenizer
+    first = config.model_copy(update={"minutes": config.tokenizer_minutes, "steps": config.tokenizer_steps})
+    batches = pictures_of(split, config.batch, config.seed)
+    fit(tokenizer, batches, lambda _, batch: tokenizer.loss(batch), first, run=run, name="tokenizer")
+    return tokenizer
+
+
+def _known(run: Run, program: Program) -> Tensors | None:
+    """The tensors of the model to continue from, if its network is the same."""
+    if run.base is None:
+        return None
+    stored, tensors = modelfile.load(run.base)
+    if stored.get("network") != program.to_json():
+        return None
+    return {name: value for name, value in tensors.items() if not name.startswith((DECODER, ENCODER, "sampler."))}
+
+
+def _restore(twin: Twin, known: Tensors | None) -> None:
+    if known is not None:
+        twin.restore(known)
+
+
+def _below(tensors: Tensors, prefix: str) -> Tensors:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _sheet(draw: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[nn.Module], bytes]:

@@ -30,6 +30,9 @@ FAMILIES = (*DECODED, *WRITTEN)
 DECODER = "decoder."
 """Prefix of the tensors of the token decoder of a family that writes."""
 
+ENCODER = "encoder."
+"""Prefix of what only training needs, in float: the way from a picture to its tokens."""
+
 Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
 
@@ -52,7 +55,7 @@ class DigitModel:
             raise ModelError("M003", found, where=str(folder), allowed=", ".join(FAMILIES), remedy=remedy)
         self._sampler = CodeSampler(tensors) if self.family.endswith("autoencoder") else None
         decoder = {name: tensors.pop(name) for name in list(tensors) if name.startswith(DECODER)}
-        own = {name: value for name, value in tensors.items() if not name.startswith(("sampler.", "encoder."))}
+        own = {name: value for name, value in tensors.items() if not name.startswith(("sampler.", ENCODER))}
         self._network = Network(Program.from_json(config["network"]), own)
         self._decoder: Network | None = None
         if self.family in WRITTEN:

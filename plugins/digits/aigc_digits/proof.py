@@ -11,6 +11,7 @@ from aigc_digits.copies import LIMIT, Copies
 from aigc_digits.digit import Digit
 from aigc_digits.params import DigitParams
 
+_NAMES = (*map(str, range(10)), "no digit")
 _WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -34,7 +35,7 @@ def verify_digit(asset: Digit, params: DigitParams) -> Verdict:
     for holds, constraint, message in (
         (asset.family == params.family, "family", f"drawn by {asset.family}, not {params.family}"),
         (params.digit in ("any", asset.label), "digit", f"is a {asset.label}, not a {params.digit}"),
-        (reading == asset.label, "reading", f"reads as {reading}, not {asset.label}"),
+        (reading == asset.label, "reading", f"reads as {_NAMES[reading]}, not {asset.label}"),
         (share == asset.confidence, "reading", f"reads with a confidence of {share}, not {asset.confidence}"),
         (share >= params.confidence, "confidence", f"{share} is below {params.confidence}"),
         (distance >= LIMIT, "copy", f"{distance} from a training digit: nearer than {LIMIT}"),

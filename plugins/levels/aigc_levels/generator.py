@@ -29,6 +29,7 @@ TURNS = REMASKS + 2
 """The first drawing, the re-masks, and the repair."""
 
 _BATCH = 8
+_ROOMY, _LEAST_ROOMS = 300, 4  # so many cells have place for so many rooms
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +105,7 @@ class Levels(Generator[LevelParams, Level]):
         whole = FAITHFUL if requests[0].params.style == "any" else WHOLE
         outcomes: list[Level | Infeasible] = [Infeasible("winnable")] * len(requests)
         drafts = [self._draft(request) for request in requests]
+        grids = [draft.grid for draft in drafts]
         going = list(range(len(requests)))
         for turn in range(turns):
             if turn <= REMASKS:
@@ -119,17 +121,19 @@ class Levels(Generator[LevelParams, Level]):
             for i in going:
                 draft, params = drafts[i], requests[i].params
                 made = _check(draft, params, turn)
-                outcomes[i] = made
-                if isinstance(made, Infeasible):
-                    failed.append(i)
-                    if turn < REMASKS:
-                        _remask(draft, made.constraint, REMASKS - turn)
-                    elif turn == REMASKS:
-                        terrain.join(draft.canvas.structure, draft.open_cells, draft.ends)
+                if isinstance(made, Level) or not isinstance(outcomes[i], Level):
+                    outcomes[i], grids[i] = made, draft.grid
+                if isinstance(made, Level) and (turn >= REMASKS or not _is_bare(draft, params)):
+                    continue
+                failed.append(i)
+                if turn < REMASKS:
+                    _remask(draft, made.constraint if isinstance(made, Infeasible) else "style", REMASKS - turn)
+                elif turn == REMASKS:
+                    terrain.join(draft.canvas.structure, draft.open_cells, draft.ends)
             going = failed
             if not going:
                 break
-        return [Attempt(outcome, draft.grid) for outcome, draft in zip(outcomes, drafts, strict=True)]
+        return [Attempt(outcome, grid) for outcome, grid in zip(outcomes, grids, strict=True)]
 
     def _draft(self, request: Request[LevelParams]) -> Draft:
         """An empty draft with the sketch, a wall around it, and its wish."""
@@ -192,6 +196,12 @@ def _check(draft: Draft, params: LevelParams, turn: int) -> Level | Infeasible:
         remasks=min(turn, REMASKS),
         salt=draft.canvas.rng.child("salt").integer(1 << 32),
     )
+
+
+def _is_bare(draft: Draft, params: LevelParams) -> bool:
+    """Whether a level that shall be of rooms is hardly more than a hall; such a one is drawn again if it can be."""
+    structure = draft.canvas.structure
+    return params.style == "rooms" and structure.size >= _ROOMY and m.rooms(structure)[0] < _LEAST_ROOMS
 
 
 def _finish_rooms(draft: Draft) -> None:
