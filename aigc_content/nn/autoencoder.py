@@ -63,10 +63,10 @@ class Autoencoder(nn.Module):
         parts: Parts = {}
         if self.sparse:
             active = torch.relu(codes)
-            parts["sparse"] = (self.sparse * losses.sparsity(active).sum(), 0)
+            parts["sparse"] = (self.sparse * losses.sparsity(active).sum(), len(batch))
             if self.activity:
                 share = torch.sigmoid(8 * (codes - 0.25))  # soft count of what is clearly on
-                parts["activity"] = (self.sparse * len(batch) * losses.activity_kl(share, self.activity), 0)
+                parts["activity"] = (self.sparse * len(batch) * losses.activity_kl(share, self.activity), len(batch))
         given = codes + self.blur * torch.randn_like(codes)
         logits = decode(self.decoder, as_activations(self.rectify(given)), batch.labels)
         parts["picture"] = (losses.binary_cross_entropy(logits, batch.images).sum(), len(batch))

@@ -87,7 +87,7 @@ class GAN(nn.Module):
             penalty = losses.gradient_penalty(
                 lambda images: self.discriminator(images, batch.labels), real, fake, self._seeded()
             )
-            parts["penalty"] = (PENALTY * penalty * len(batch), 0)
+            parts["penalty"] = (PENALTY * penalty * len(batch), len(batch))
         return parts
 
     def deceive(self, batch: Pictures) -> Parts:

@@ -15,6 +15,9 @@ from aigc_content.nn.program import Program
 from aigc_content.nn.trainlog import Parts
 from aigc_content.nn.twin import Twin
 
+REACH = 3.0
+"""Means stay within so many standard deviations of the prior, where activations can hold the latent."""
+
 
 class VAE(nn.Module):
     """Encoder and decoder, trained by `loss`.
@@ -52,7 +55,7 @@ class VAE(nn.Module):
     def encode(self, batch: Pictures) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the latents, (B, latent) each."""
         mean, log_variance = self.encoder(batch.images, batch.labels).chunk(2, dim=1)
-        return mean, log_variance.clamp(-12, 4)
+        return REACH * torch.tanh(mean / REACH), 4 * torch.tanh((log_variance - 4) / 8)
 
     def latents(self, mean: Tensor, log_variance: Tensor) -> Tensor:
         """A draw in activations (B, latent), gradients to mean and variance."""
@@ -64,11 +67,11 @@ class VAE(nn.Module):
         logits = decode(self.decoder, self.latents(mean, log_variance), batch.labels)
         parts: Parts = {
             "picture": (losses.binary_cross_entropy(logits, batch.images).sum(), len(batch)),
-            "latent": (self.weight() * self.divergence(mean, log_variance) * len(batch), 0),
+            "latent": (self.weight() * self.divergence(mean, log_variance) * len(batch), len(batch)),
         }
         if self.matching:
             edges = losses.gradient_matching(torch.sigmoid(logits), batch.images).sum()
-            parts["edges"] = (self.matching * edges, 0)
+            parts["edges"] = (self.matching * edges, len(batch))
         return parts
 
     def weight(self) -> float:

@@ -73,8 +73,8 @@ class VAEGAN(nn.Module):
         scores = self.discriminator.judge(fakes[-1], batch.labels.repeat(2))
         return {
             "likeness": (self.likeness * likeness, len(batch)),
-            "latent": (self.vae.weight() * divergence * len(batch), 0),
-            "generator": (self.deceit * losses.score_generator(scores) * len(batch), 0),
+            "latent": (self.vae.weight() * divergence * len(batch), len(batch)),
+            "generator": (self.deceit * losses.score_generator(scores) * len(batch), len(batch)),
         }
 
     def _reconstructed(self, batch: Pictures) -> tuple[Tensor, Tensor]:

@@ -189,7 +189,8 @@ trained with rounding and stored as integers; it runs in `aigc_digits.classifier
 learns from it.
 
 - Data: {len(digits.train.labels):,} digits of {digits.source} (sha256 of its files `{digits.sha256}`), turned,
-  stretched, slanted and moved at random; an eighth of each step shows no digit; {len(digits.validation.labels):,} for validation.
+  stretched, slanted and moved at random; an eighth of each step shows no digit. {len(digits.validation.labels):,}
+  more were for validation.
 - Training: {steps:,} steps of {config.batch} digits, seed {config.seed}, learning rate {config.learning_rate:g}.
 
 | figure (test digits, never seen in training) | value |

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from aigc_content import TrainRun, encode_png
+from aigc_content import ModelError, TrainRun, encode_png
 from aigc_content.nn import data, modelfile, writing
 from aigc_content.nn.augment import Change
 from aigc_content.nn.autoencoder import Autoencoder
@@ -30,7 +30,7 @@ from aigc_content.nn.twin import Twin
 from aigc_content.nn.vae import VAE
 from aigc_content.nn.vaegan import VAEGAN
 from aigc_digits.data import SIDE, Split
-from aigc_digits.model import CLASSES, DECODED, DECODER, ENCODER, LATENT, LEVELS
+from aigc_digits.model import CLASSES, DECODED, DECODER, ENCODER, LATENT, LEVELS, WRITTEN
 
 if TYPE_CHECKING:
     from aigc_digits.train import DigitsConfig
@@ -151,12 +151,20 @@ def _tokenizer(run: Run, split: Split) -> Tokenizer:
 
 
 def _known(run: Run, program: Program) -> Tensors | None:
-    """The tensors of the model to continue from, if its network is the same."""
+    """The tensors of the model to continue from; None where only its tokens are taken over.
+
+    Raises:
+        ModelError: M003, it is another network.
+    """
     if run.base is None:
         return None
     stored, tensors = modelfile.load(run.base)
     if stored.get("network") != program.to_json():
-        return None
+        if "decoder" in stored and run.config.family in WRITTEN:
+            return None
+        found = f"is a network of the family {stored.get('family')!r} or of other channels"
+        remedy = f"continue from a model of the family {run.config.family}, or train without --from"
+        raise ModelError("M003", found, where=str(run.base), remedy=remedy)
     return {name: value for name, value in tensors.items() if not name.startswith((DECODER, ENCODER, "sampler."))}
 
 

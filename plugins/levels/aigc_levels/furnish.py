@@ -25,6 +25,9 @@ from aigc_levels.wishes import Wish
 ROUNDS = 2
 """Passes of the network over which the objects are placed, so that they see each other."""
 
+GROUPED = 12
+"""How much likelier an object is beside another of its kind: people set guards in pairs and treasure in heaps."""
+
 _STARTS = 6
 _SAFE_STEPS = 3
 _LOCK_DOORS = 12
@@ -324,7 +327,8 @@ def _place_goods(draft: Draft, scores: Scores, goods: _Goods, left: int) -> None
                 _toward(allowed, draft.near, False)
         if not allowed.any():
             continue
-        cell = _pick((scores[:, :, _TOKEN[kind]] + 1) * allowed, canvas)
+        beside = terrain.grown(canvas.objects == _TOKEN[kind])
+        cell = _pick((scores[:, :, _TOKEN[kind]] + 1) * np.where(beside, GROUPED, 1) * allowed, canvas)
         draft.grid[cell] = code
         canvas.objects[cell] = _TOKEN[kind]
 
