@@ -120,7 +120,7 @@ def train_copies(run: TrainRun[DigitsConfig], digits: DigitSet) -> None:
     (run.out / "README.md").write_text(_card(digits, evaluate_copies(run.out, digits)), "utf-8")
 
 
-def evaluate_copies(folder: Path, digits: DigitSet, count: int = 1000) -> dict[str, float]:
+def evaluate_copies(folder: Path, digits: DigitSet, count: int = 250) -> dict[str, float]:
     """What is taken for a copy, and what could be made of the bits.
 
     * ``NAME: refused``: share of test digits, or of training digits changed as NAME says, that are taken for copies.
@@ -131,13 +131,13 @@ def evaluate_copies(folder: Path, digits: DigitSet, count: int = 1000) -> dict[s
     Args:
         folder: model folder.
         digits: the data set.
-        count: test digits to ask about.
+        count: training digits to change, and test digits to find the nearest of.
     """
     copies, rng = Copies(folder), np.random.default_rng(0)
-    chosen = digits.train.images[rng.permutation(len(digits.train.images))[: count // 4]]
-    asked = {"test digits": digits.test.images[:count], **changed(chosen, rng)}
+    chosen = digits.train.images[rng.permutation(len(digits.train.images))[:count]]
+    asked = {"test digits": digits.test.images, **changed(chosen, rng)}
     refused = {
-        f"{name}: refused": round(float(np.mean([copies.distance(image) < LIMIT for image in images])), 3)
+        f"{name}: refused": round(float(np.mean([copies.distance(image) < LIMIT for image in images])), 4)
         for name, images in asked.items()
     }
     known = _known(digits).reshape(-1, SIDE * SIDE).astype(np.float32)
@@ -145,7 +145,7 @@ def evaluate_copies(folder: Path, digits: DigitSet, count: int = 1000) -> dict[s
     signs = np.unpackbits(codes.T.copy(), axis=1).astype(np.float32) * 2 - 1  # (N, 128)
     half, mean = len(known) // 2, known.mean(axis=0)
     rebuilt = signs[half:] @ np.linalg.lstsq(signs[:half], known[:half] - mean, rcond=None)[0] + mean
-    tested = digits.test.images[: count // 4].reshape(-1, SIDE * SIDE).astype(np.float32)
+    tested = digits.test.images[:count].reshape(-1, SIDE * SIDE).astype(np.float32)
     nearest = known[((known**2).sum(axis=1) - 2 * tested @ known.T).argmin(axis=1)]
     return {**refused, "rebuilt": _apart(known[half:], rebuilt.clip(0, 255)), "nearest": _apart(tested, nearest)}
 

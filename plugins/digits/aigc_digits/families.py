@@ -79,7 +79,7 @@ def _decoded(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
         steps = fit(joint, batches, joint.players(), config, sample=_sheet(joint.draw), run=run)
         tensors = joint.vae.decoder.export()
     elif config.family == "vae":
-        vae = VAE(*sizes, rise=500)
+        vae = VAE(*sizes, beta=2.5, rise=300)
         _restore(vae.decoder, known)
         steps = fit(vae, batches, lambda _, batch: vae.loss(batch), config, sample=_sheet(vae.draw), run=run)
         tensors = vae.decoder.export()

@@ -26,7 +26,7 @@ ROUNDS = 2
 """Passes of the network over which the objects are placed, so that they see each other."""
 
 GROUPED = 12
-"""How much likelier an object is beside another of its kind: people set guards in pairs and treasure in heaps."""
+"""How much likelier an object is beside another of its kind, but for the style ``any``: people set guards in pairs."""
 
 _STARTS = 6
 _SAFE_STEPS = 3
@@ -327,8 +327,10 @@ def _place_goods(draft: Draft, scores: Scores, goods: _Goods, left: int) -> None
                 _toward(allowed, draft.near, False)
         if not allowed.any():
             continue
-        beside = terrain.grown(canvas.objects == _TOKEN[kind])
-        cell = _pick((scores[:, :, _TOKEN[kind]] + 1) * np.where(beside, GROUPED, 1) * allowed, canvas)
+        weights = (scores[:, :, _TOKEN[kind]] + 1) * allowed
+        if draft.wish.grouped:
+            weights *= np.where(terrain.grown(canvas.objects == _TOKEN[kind]), GROUPED, 1)
+        cell = _pick(weights, canvas)
         draft.grid[cell] = code
         canvas.objects[cell] = _TOKEN[kind]
 

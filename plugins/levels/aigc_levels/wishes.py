@@ -46,6 +46,7 @@ class Wish:
         locks: locked doors to set, by tile code.
         strain: strain aimed at, in steps (see `aigc_levels.measure.difficulty`); None leaves it open.
         steps: least and most steps of the winning path.
+        grouped: whether objects of a kind are set beside each other more than the model says.
     """
 
     told: npt.NDArray[np.int64]
@@ -54,6 +55,7 @@ class Wish:
     locks: dict[int, int] = field(default_factory=dict)
     strain: int | None = None
     steps: tuple[int, int] = (1, 1 << 16)
+    grouped: bool = True
 
 
 def make_wish(params: LevelParams, templates: npt.NDArray[np.int64], rng: Stream) -> Wish:
@@ -89,6 +91,7 @@ def make_wish(params: LevelParams, templates: npt.NDArray[np.int64], rng: Stream
         locks=locks,
         strain=strain,
         steps=(asked.min or 1, asked.max or 1 << 16),
+        grouped=params.style != "any",
     )
 
 

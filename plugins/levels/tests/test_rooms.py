@@ -1,13 +1,21 @@
 """Rooms that a drawing left open are finished."""
 
+from pathlib import Path
+
+import aigc_levels
 import numpy as np
 import pytest
 from aigc_levels import model as m
 from aigc_levels import rooms, terrain
+from aigc_levels.draw import LevelModel
+from aigc_levels.params import LevelParams
 from aigc_levels.solve import components
+from aigc_levels.wishes import make_wish
+from pydantic import ValidationError
 
 from aigc_content import Stream
 
+WEIGHTS = Path(aigc_levels.__file__).parent / "weights" / "dungeon"
 CODES = {"#": m.WALL, ".": m.FLOOR, "+": m.DOOR, "~": m.WATER}
 
 
@@ -120,3 +128,27 @@ def test_a_door_is_not_put_into_a_sketch_or_a_corner() -> None:
     before = structure.copy()
     rooms.open_rooms(structure, free, Stream("s"))
     assert (structure == before).all()
+
+
+@pytest.mark.parametrize(("style", "rooms_at_least", "ragged_at_least"), [("rooms", 3, 0), ("caves", 0, 5)])
+def test_a_style_is_like_learned_maps_of_that_style(style: str, rooms_at_least: int, ragged_at_least: int) -> None:
+    templates = LevelModel(WEIGHTS).templates
+    params = LevelParams.model_validate({"style": style})
+    wishes = [make_wish(params, templates, Stream(f"wish/{i}")) for i in range(60)]
+    told = {name: {int(wish.told[m.INDEX[name]]) for wish in wishes} for name in ("rooms", "ragged", "open")}
+    assert min(told["rooms"]) >= rooms_at_least
+    assert min(told["ragged"]) >= ragged_at_least
+    assert len(told["rooms"]) > 2
+
+
+def test_any_style_is_like_all_learned_maps() -> None:
+    templates = LevelModel(WEIGHTS).templates
+    wishes = [make_wish(LevelParams.model_validate({"style": "any"}), templates, Stream(f"w/{i}")) for i in range(80)]
+    rooms_told = {int(wish.told[m.INDEX["rooms"]]) for wish in wishes}
+    assert min(rooms_told) <= 1
+    assert max(rooms_told) >= 5
+
+
+def test_an_unknown_style_names_the_known() -> None:
+    with pytest.raises(ValidationError, match=r"'rooms', 'caves' or 'any'"):
+        LevelParams.model_validate({"style": "romos"})
