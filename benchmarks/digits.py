@@ -197,6 +197,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=10, help="timed turns of throughput")
     parser.add_argument("--pictures", type=int, default=500, help="training digits of diffaugment")
     parser.add_argument("--minutes", type=float, default=8.0, help="of each training of diffaugment")
+    parser.add_argument("--gan-steps", type=int, default=0, help="of the same, in place of --minutes")
     parser.add_argument("--seeds", type=int, default=3, help="of diffaugment: two trainings each")
     parser.add_argument("--keep", type=Path, help="folder for the models of diffaugment; a stopped run goes on there")
     options = parser.parse_args()
@@ -215,7 +216,7 @@ def main() -> None:
             seed=options.seed,
             steps=options.steps,
             repeats=options.repeats,
-            few=few_digits.Few(digits.sha256, options.pictures, options.minutes),
+            few=few_digits.Few(digits.sha256, options.pictures, options.minutes, options.gan_steps),
             seeds=options.seeds,
             keep=options.keep or Path(temporary),
         )

@@ -34,11 +34,13 @@ class Few:
         data: sha256 of the data set.
         pictures: training digits.
         minutes: of each training.
+        steps: of each training; 0 goes by ``minutes``.
     """
 
     data: str
     pictures: int
     minutes: float
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,6 @@ class Trained:
     augment: bool
     model: Path
     steps: int
-
-
-class Stopped(Exception):
-    """A training was interrupted; what it has learned is kept."""
 
 
 def begin(keep: Path, few: Few) -> None:
@@ -74,7 +72,7 @@ def trained(keep: Path, data: Path, few: Few, seed: int, augment: bool) -> Train
     """Train a model, go on with one, or find it finished.
 
     Raises:
-        Stopped: by Ctrl-C.
+        SystemExit: by Ctrl-C; what was learned so far is kept.
     """
     out = keep / f"{'with' if augment else 'without'}-{seed}"
     part, work = out.with_suffix(".part"), out.with_suffix(".work")
@@ -87,6 +85,7 @@ def trained(keep: Path, data: Path, few: Few, seed: int, augment: bool) -> Train
             family="gan",
             pictures=few.pictures,
             minutes=few.minutes,
+            steps=few.steps,
             augment=augment,
             seed=seed,
             threads=1,
@@ -94,7 +93,7 @@ def trained(keep: Path, data: Path, few: Few, seed: int, augment: bool) -> Train
         )
         DigitsTrainer().train(TrainRun(config, data, part, work=work))
         if not _facts(work)["done"]:
-            raise Stopped(f"{out} is not finished; the same command goes on")
+            raise SystemExit(f"{out} is not finished; the same command goes on")
         part.rename(out)
     return Trained(seed, augment, out, _facts(work)["step"])
 
@@ -124,6 +123,6 @@ def section(keep: Path, data: Path, few: Few, seeds: Sequence[int], real: Real) 
         rows.append((f"seed {seed}", *(one.steps for one in pair), without, augmented, ratios[-1]))
         print(f"seed {seed}: FID {without:.3f} without, {augmented:.3f} with", file=sys.stderr, flush=True)
     rows.append(("**mean of the ratios**", "", "", "", "", f"**{np.mean(ratios):.3f}**"))
-    told = f"{few.pictures} training digits, {few.minutes:g} minutes"
-    head = (told, "steps without", "steps with", "FID without DiffAugment", "FID with", "with / without")
+    long = f"{few.steps:,} steps" if few.steps else f"{few.minutes:g} minutes"
+    head = (f"{few.pictures:,} training digits, {long}", "steps without", "steps with", "FID without DiffAugment", "FID with", "with / without")
     return table(head, rows) + f"\nFID of {len(real.labels):,} digits as drawn; models in {keep}.\n"

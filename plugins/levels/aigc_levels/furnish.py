@@ -26,7 +26,7 @@ ROUNDS = 2
 """Passes of the network over which the objects are placed, so that they see each other."""
 
 GROUPED = 12
-"""How much likelier an object is beside another of its kind, but for the style ``any``: people set guards in pairs."""
+"""How much likelier an object is beside one of its kind; not in the style ``any``. People set guards in packs."""
 
 _STARTS = 6
 _SAFE_STEPS = 3
