@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,7 @@ class Run:
         data: folder of the data set.
         digits: the same, read.
         models: folder with a model folder for each family.
+        families: those to measure, each of which has a model.
         count: digits to draw with each family.
         seed: of the choice of real digits, the drawings, and the network that learns from them.
         steps: of that network.
@@ -59,6 +60,7 @@ class Run:
     data: Path
     digits: DigitSet
     models: Path
+    families: Sequence[str]
     count: int
     seed: int
     steps: int
@@ -72,11 +74,6 @@ class Run:
     def real(self) -> Real:
         """What drawn digits are held against."""
         return Real.of(self.digits, self.count, self.seed)
-
-    @property
-    def families(self) -> list[str]:
-        """Those that have a model."""
-        return [family for family in FAMILIES if (self.models / family).is_dir()]
 
     def draw(self, family: str) -> Bytes:
         """As many digits of a family as are asked for, as drawn: none cleaned, none refused; (count, 28, 28)."""
@@ -191,6 +188,7 @@ def main() -> None:
         "--models", type=Path, help="folder with a model folder for each family; else the shipped ones"
     )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure")
+    parser.add_argument("--only", nargs="+", choices=FAMILIES, default=FAMILIES, help="these families")
     parser.add_argument("--count", type=int, default=10_000, help=f"digits of each family, a multiple of {BATCH}")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=1500, help="of the network that learns from drawn digits")
@@ -212,6 +210,7 @@ def main() -> None:
             data=options.data,
             digits=digits,
             models=models,
+            families=[family for family in options.only if (models / family).is_dir()],
             count=options.count,
             seed=options.seed,
             steps=options.steps,
@@ -220,8 +219,8 @@ def main() -> None:
             seeds=options.seeds,
             keep=options.keep or Path(temporary),
         )
-        if missing := [family for family in FAMILIES if family not in run.families]:
-            print(f"No model, left out: {', '.join(missing)}.\n")
+        if missing := [family for family in options.only if family not in run.families]:
+            print(f"Left out, no model: {', '.join(missing)}.\n")
         for name in options.parts:
             print(PARTS[name](run), flush=True)
 

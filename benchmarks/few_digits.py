@@ -43,16 +43,6 @@ class Few:
     steps: int
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A finished training: its seed, whether with DiffAugment, the model folder and the steps that it took."""
-
-    seed: int
-    augment: bool
-    model: Path
-    steps: int
-
-
 def begin(keep: Path, few: Few) -> None:
     """Write down in the folder how its models are trained, or compare with what stands there.
 
@@ -68,8 +58,8 @@ def begin(keep: Path, few: Few) -> None:
         raise ValueError(f"{keep} holds models trained by {found}, not {asdict(few)}; name another folder")
 
 
-def trained(keep: Path, data: Path, few: Few, seed: int, augment: bool) -> Trained:
-    """Train a model, go on with one, or find it finished.
+def trained(keep: Path, data: Path, few: Few, seed: int, augment: bool) -> tuple[Path, int]:
+    """Train a model, go on with one, or find it finished: its folder, and the steps that it took.
 
     Raises:
         SystemExit: by Ctrl-C; what was learned so far is kept.
@@ -95,7 +85,7 @@ def trained(keep: Path, data: Path, few: Few, seed: int, augment: bool) -> Train
         if not _facts(work)["done"]:
             raise SystemExit(f"{out} is not finished; the same command goes on")
         part.rename(out)
-    return Trained(seed, augment, out, _facts(work)["step"])
+    return out, _facts(work)["step"]
 
 
 def _facts(work: Path) -> dict[str, Any]:
@@ -118,11 +108,15 @@ def section(keep: Path, data: Path, few: Few, seeds: Sequence[int], real: Real) 
     ratios = []
     for seed in seeds:
         pair = [trained(keep, data, few, seed, augment) for augment in (False, True)]
-        without, augmented = [real.frechet(draw(DigitModel(one.model), real.labels, f"few {seed}")) for one in pair]
+        drawn = [draw(DigitModel(model), real.labels, f"few {seed}") for model, _ in pair]
+        without, augmented = map(real.frechet, drawn)
         ratios.append(augmented / without)
-        rows.append((f"seed {seed}", *(one.steps for one in pair), without, augmented, ratios[-1]))
+        rows.append((f"seed {seed}", *(steps for _, steps in pair), without, augmented, ratios[-1]))
         print(f"seed {seed}: FID {without:.3f} without, {augmented:.3f} with", file=sys.stderr, flush=True)
     rows.append(("**mean of the ratios**", "", "", "", "", f"**{np.mean(ratios):.3f}**"))
     long = f"{few.steps:,} steps" if few.steps else f"{few.minutes:g} minutes"
-    head = (f"{few.pictures:,} training digits, {long}", "steps without", "steps with", "FID without DiffAugment", "FID with", "with / without")
-    return table(head, rows) + f"\nFID of {len(real.labels):,} digits as drawn; models in {keep}.\n"
+    figures = ("steps without", "steps with", "FID without DiffAugment", "FID with", "with / without")
+    return (
+        table((f"{few.pictures:,} training digits, {long}", *figures), rows)
+        + f"\nFID of {len(real.labels):,} digits as drawn; models in {keep}.\n"
+    )
