@@ -50,6 +50,9 @@ def test_norm_at_the_extremes() -> None:
     residual[1] = MAX_RESIDUAL
     residual[2, 0] = -MAX_RESIDUAL
     result = cells.norm(residual, ones)
+    assert cells.norm(np.array([[2, 2, -2]], dtype=np.int32), ones[:3]).tolist() == [
+        [36, 36, -36]
+    ]  # 40 * 2 / sqrt(5)
     assert not result[0].any()
     assert (result[1] == 40).all()
     assert result[2, 0] == -127

@@ -9,7 +9,7 @@ import pytest
 
 from aigc_content.errors import ModelError
 from aigc_content.nn.kernels import pack
-from aigc_content.nn.operations import Embed, Input, Linear, Norm, Quantize, TransposedConv
+from aigc_content.nn.operations import Embed, Input, Linear, Norm, Pop, Push, Quantize, TransposedConv
 from aigc_content.nn.program import Program
 from aigc_content.nn.run import Network
 from aigc_content.nn.sequences import GRU, LSTM, Attention, Positions
@@ -44,6 +44,25 @@ def test_training_forward_equals_the_integer_run(name: str) -> None:
         result = twin(told(inputs)).numpy() * 256
     assert (Network(PROGRAMS[name], twin.export())(inputs) == result).all()
     assert result.std() > 50
+
+
+SMALL = {
+    "what was pushed stays": (Input("x", (5,)), Linear(6, "set"), Push(), Quantize(), Linear(6, "add"), Pop()),
+    "faint": (Input("x", (5,)), Linear(6, "set"), Norm(), Linear(6, "set")),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_programs_train_as_they_run(name: str) -> None:
+    program = Program(SMALL[name])
+    twin, inputs = moved_twin(program), random_inputs(program, 9)
+    if name == "faint":
+        with torch.no_grad():
+            twin.parts["1_linear"].log_gain.fill_(-8.5)  # the residual stream is within a few units
+    with torch.no_grad():
+        result = twin(told(inputs)).numpy() * 256
+    assert (Network(program, twin.export())(inputs) == result).all()
+    assert result.std() > 10
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -14,7 +14,7 @@ from aigc_digits.classifier import UNITS
 from aigc_digits.data import Bytes
 from aigc_digits.digit import Digit, rows_of
 from aigc_digits.measure import ink, thickness
-from aigc_digits.model import FAMILIES, DigitModel
+from aigc_digits.model import SHIPPED, DigitModel
 from aigc_digits.params import DigitParams
 from aigc_digits.proof import classifier, copies, verify_digit
 
@@ -29,7 +29,7 @@ class Digits(Generator[DigitParams, Digit]):
 
     revision: ClassVar[int] = 1
     models: ClassVar[Mapping[str, ModelRef]] = {
-        name: ModelRef("aigc_digits", f"weights/{name}") for name in (*FAMILIES, *PROVERS)
+        name: ModelRef("aigc_digits", f"weights/{name}") for name in (*SHIPPED, *PROVERS)
     }
     asset_schema: ClassVar[str] = Digit.SCHEMA
     asset_suffix: ClassVar[str] = Digit.SUFFIX
@@ -49,7 +49,7 @@ class Digits(Generator[DigitParams, Digit]):
 
     def open(self) -> None:
         """Load the family's networks; needs no torch."""
-        (family,) = set(self.opened) & set(FAMILIES)
+        (family,) = set(self.opened) & set(SHIPPED)
         self.model = DigitModel(self.opened[family].path)
 
     def generate(self, request: Request[DigitParams]) -> Digit | Infeasible:

@@ -27,6 +27,9 @@ LEVELS = (8, 6, 5)
 DECODED = ("gan", "vae", "vae-gan", "autoencoder", "sparse-autoencoder")
 WRITTEN = ("lstm", "gru", "transformer")
 FAMILIES = (*DECODED, *WRITTEN)
+SHIPPED = ("gan", "vae", "autoencoder", "sparse-autoencoder", "gru", "transformer")
+"""Families whose weights come with the plugin; the others can be trained."""
+
 DECODER = "decoder."
 """Prefix of the tensors of the token decoder of a family that writes."""
 

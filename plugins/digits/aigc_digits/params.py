@@ -8,7 +8,7 @@ from pydantic import Field
 
 from aigc_content import Params
 
-Family = Literal["gan", "vae", "vae-gan", "autoencoder", "sparse-autoencoder", "lstm", "gru", "transformer"]
+Family = Literal["gan", "vae", "autoencoder", "sparse-autoencoder", "gru", "transformer"]
 Label = Annotated[int, Field(strict=True, ge=0, le=9)]
 
 

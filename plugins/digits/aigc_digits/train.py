@@ -9,7 +9,6 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from aigc_content import InputError, Trainer, TrainRun
-from aigc_content.models import read_config
 from aigc_content.nn import modelfile
 from aigc_content.nn.fitconfig import FitConfig
 from aigc_digits import classifier, copies
@@ -99,7 +98,7 @@ class DigitsTrainer(Trainer[DigitsConfig]):
             InputError: DIG004, the data cannot be used.
         """
         digits = load_digits(data)
-        kind = read_config(model).get("format")
+        kind = modelfile.load(model)[0].get("format")
         if kind == classifier.FORMAT:
             return classifier.evaluate_classifier(model, digits)
         if kind == copies.FORMAT:
