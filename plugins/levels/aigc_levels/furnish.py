@@ -312,13 +312,16 @@ def _place_goods(draft: Draft, scores: Scores, goods: _Goods, left: int) -> None
     here = goods.codes[: -(-len(goods.codes) // left)]
     goods.codes = goods.codes[len(here) :]
     start = np.argwhere(game.having("start")[draft.grid])[0]
+    rows, columns = np.ogrid[: canvas.objects.shape[0], : canvas.objects.shape[1]]
+    safe = np.abs(rows - start[0]) + np.abs(columns - start[1]) > _SAFE_STEPS
+    passable = terrain.passable(canvas.structure)
+    beside = {token: terrain.grown(canvas.objects == token) for token in (m.ENEMY, m.LOOT, m.TRAP)}
     for code in here:
         kind = game.tiles[code].kind
-        allowed = canvas.objects == m.OBJECT_MASK
-        allowed &= terrain.passable(canvas.structure)
+        token = _TOKEN[kind]
+        allowed = (canvas.objects == m.OBJECT_MASK) & passable
         if kind == "enemy":
-            rows, columns = np.indices(allowed.shape)
-            allowed &= np.abs(rows - start[0]) + np.abs(columns - start[1]) > _SAFE_STEPS
+            allowed &= safe
             if goods.near is not None:
                 goods.near -= _toward(allowed, draft.near, goods.near > 0)
         elif kind == "trap":
@@ -327,12 +330,13 @@ def _place_goods(draft: Draft, scores: Scores, goods: _Goods, left: int) -> None
                 _toward(allowed, draft.near, False)
         if not allowed.any():
             continue
-        weights = (scores[:, :, _TOKEN[kind]] + 1) * allowed
+        weights = (scores[:, :, token] + 1) * allowed
         if draft.wish.grouped:
-            weights *= np.where(terrain.grown(canvas.objects == _TOKEN[kind]), GROUPED, 1)
-        cell = _pick(weights, canvas)
+            weights[beside[token]] *= GROUPED
+        y, x = cell = _pick(weights, canvas)
         draft.grid[cell] = code
-        canvas.objects[cell] = _TOKEN[kind]
+        canvas.objects[cell] = token
+        beside[token][max(0, y - 1) : y + 2, max(0, x - 1) : x + 2] = True
 
 
 def _toward(allowed: Flags, near: Flags, wanted: bool) -> int:

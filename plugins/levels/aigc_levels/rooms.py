@@ -86,7 +86,8 @@ def open_rooms(structure: Grid, free: Flags, rng: Stream) -> None:
 def _loose(structure: Grid) -> Iterator[tuple[Cell, Cell]]:
     """Ends of thin walls, each with the step that leads on from it."""
     wall = structure == m.WALL
-    framed = np.pad(wall, 1, constant_values=True)
+    framed = np.ones((wall.shape[0] + 2, wall.shape[1] + 2), dtype=np.bool_)
+    framed[1:-1, 1:-1] = wall
     sides = [framed[:-2, 1:-1], framed[1:-1, 2:], framed[2:, 1:-1], framed[1:-1, :-2]]  # up, right, down, left
     for y, x in np.argwhere(wall & (np.sum(sides, axis=0) == 1)):
         back = next(i for i in range(4) if sides[i][y, x])

@@ -33,11 +33,12 @@ def passable(structure: Grid) -> Flags:
 def grown(mask: Flags, by: int = 1) -> Flags:
     """The mask and every cell within ``by`` of it, diagonals included."""
     for _ in range(by):
-        padded = np.pad(mask, 1)
-        mask = mask.copy()
-        for dy in range(3):
-            for dx in range(3):
-                mask |= padded[dy : dy + mask.shape[0], dx : dx + mask.shape[1]]
+        rows = mask.copy()
+        rows[1:] |= mask[:-1]
+        rows[:-1] |= mask[1:]
+        mask = rows.copy()
+        mask[:, 1:] |= rows[:, :-1]
+        mask[:, :-1] |= rows[:, 1:]
     return mask
 
 
