@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 import digit_quality as quality
 import few_digits
@@ -30,6 +29,8 @@ from aigc_content import Stream
 from aigc_content.nn import modelfile, networks
 from aigc_content.nn.gru import gru
 from aigc_content.nn.pictures import decoder
+from aigc_content.nn.program import Program
+from aigc_content.nn.run import Network
 from aigc_content.nn.tokens import token_decoder
 from aigc_content.nn.transformer import transformer
 from aigc_content.nn.twin import Twin
@@ -131,31 +132,34 @@ class TestQuality:
 
     def test_a_network_learns_what_it_is_taught(self, digits: DigitSet) -> None:
         images, labels = digits.train.images, digits.train.labels.astype(np.int64)
-        right = quality.taught(images, labels, digits.test, 60, 0)
+        right = quality.taught(images, labels, digits.test, 40, 0)
         assert right > 0.9
-        assert right == quality.taught(images, labels, digits.test, 60, 0)
-        assert quality.taught(images, (labels + 1) % 10, digits.test, 60, 0) < 0.1
+        assert right == quality.taught(images, labels, digits.test, 40, 0)
+        assert quality.taught(images, (labels + 1) % 10, digits.test, 40, 0) < 0.1
 
 
 class TestFloats:
-    @pytest.mark.parametrize("family", ["gan", "gru", "transformer"])
-    def test_float_drawings_pair_with_those_of_integers(self, family: str, models: Path) -> None:
+    def test_float_drawings_pair_with_those_of_integers(self, models: Path) -> None:
         labels = np.arange(12) % CLASSES
         pair = [
-            kind(models / family).draw(labels, [Stream(f"pair {place}") for place in range(12)])
+            kind(models / "gan").draw(labels, [Stream(f"pair {place}") for place in range(12)])
             for kind in (DigitModel, FloatModel)
         ]
         apart = np.abs(pair[0].astype(np.int64) - pair[1])
         other = np.abs(pair[0].astype(np.int64) - pair[1][::-1])
-        assert 0 < apart.mean() < other.mean() / 2
+        assert 0 < apart.mean() < other.mean() / 5
 
     @pytest.mark.parametrize("family", ["gru", "transformer"])
-    def test_a_step_in_float_is_the_whole_run_in_float(self, family: str, models: Path) -> None:
-        network = FloatNetwork(networks.read(*modelfile.load(models / family)))
+    def test_a_writer_in_float_is_the_one_in_integers_but_for_rounding(self, family: str, models: Path) -> None:
+        stored = networks.read(*modelfile.load(models / family))
+        assert isinstance(stored.plan, Program)
         tokens, label = np.random.default_rng(0).integers(0, 240, (3, 7)), np.array([[1], [2], [3]])
-        state = network.start(3)
-        steps = [network.step({"tokens": tokens[:, step], "label": label}, state) for step in range(7)]
-        whole = network({"tokens": tokens, "label": label})
+        floats, integers = FloatNetwork(stored), Network(stored.plan, stored.tensors)
+        whole = floats({"tokens": tokens, "label": label})
+        exact = integers({"tokens": tokens, "label": label})
+        assert 0 < np.abs(whole - exact).mean() < 0.1 * np.abs(exact).mean()
+        state = floats.start(3)
+        steps = [floats.step({"tokens": tokens[:, step], "label": label}, state) for step in range(7)]
         assert np.abs(np.stack(steps, axis=1) - whole).max() <= 1
 
 
@@ -183,7 +187,8 @@ class TestThroughput:
     @pytest.mark.parametrize("family", ["gru", "transformer"])
     def test_a_bare_step_is_the_whole_run(self, family: str, models: Path) -> None:
         stored = networks.read(*modelfile.load(models / family))
-        net = BareFloat(stored.plan, room=7)  # type: ignore[arg-type]
+        assert isinstance(stored.plan, Program)
+        net = BareFloat(stored.plan, room=7)
         tokens, label = torch.randint(0, 240, (3, 7)), torch.tensor([[1], [2], [3]])
         state = FloatState()
         with torch.inference_mode():
@@ -220,11 +225,30 @@ class TestFewDigits:
 
 
 def test_command_prints_the_families_that_are_there(data: Path, models: Path) -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "digits.py"), "--data", str(data), "--models", str(models)]
-    command += ["--parts", "families", "integer", "--only", "gan", "vae", "--count", "100", "--steps", "2"]
+    command = [
+        sys.executable,
+        str(Path(few_digits.__file__).with_name("digits.py")),
+        "--data",
+        str(data),
+        "--models",
+        str(models),
+    ]
+    command += [
+        "--parts",
+        "families",
+        "integer",
+        "--only",
+        "gan",
+        "vae",
+        "transformer",
+        "--count",
+        "100",
+        "--steps",
+        "2",
+    ]
     run = subprocess.run(
         command, capture_output=True, text=True, check=True, env={**os.environ, "AIGC_KERNELS": "plain"}
     )
     assert "Left out, no model: vae." in run.stdout
-    assert run.stdout.count("| gan | ") == 3
+    assert run.stdout.count("| gan | ") == run.stdout.count("| transformer | ") == 3
     assert "| all 120 test digits | " in run.stdout

@@ -48,7 +48,8 @@ def test_training_forward_equals_the_integer_run(name: str) -> None:
 
 SMALL = {
     "what was pushed stays": (Input("x", (5,)), Linear(6, "set"), Push(), Quantize(), Linear(6, "add"), Pop()),
-    "faint": (Input("x", (5,)), Linear(6, "set"), Norm(), Linear(6, "set")),
+    "faint": (Input("x", (5,)), Linear(6, "set"), Norm(), Linear(6, "set")),  # r within a few units
+    "loud": (Input("x", (5,)), Linear(6, "set"), Linear(6, "add")),  # r at its bounds
 }
 
 
@@ -56,10 +57,12 @@ SMALL = {
 def test_small_programs_train_as_they_run(name: str) -> None:
     program = Program(SMALL[name])
     twin, inputs = moved_twin(program), random_inputs(program, 9)
-    if name == "faint":
-        with torch.no_grad():
-            twin.parts["1_linear"].log_gain.fill_(-8.5)  # the residual stream is within a few units
     with torch.no_grad():
+        for key, value in twin.named_parameters():
+            if name == "loud" and "log_gain" in key:
+                value.fill_(9.0)
+            elif name == "faint" and key == "parts.1_linear.log_gain":
+                value.fill_(-8.5)
         result = twin(told(inputs)).numpy() * 256
     assert (Network(program, twin.export())(inputs) == result).all()
     assert result.std() > 10
