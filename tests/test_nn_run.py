@@ -35,7 +35,6 @@ def test_golden_digest_holds_on_this_machine() -> None:
 @pytest.mark.parametrize(
     "setting",
     [
-        {"AIGC_KERNELS": "plain", "OPENBLAS_NUM_THREADS": "2"},
         {"AIGC_KERNELS": "plain", "OPENBLAS_CORETYPE": "Nehalem"},
         {"AIGC_KERNELS": "auto", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F"},
     ],

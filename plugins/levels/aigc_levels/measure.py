@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from aigc_levels.model import MIN_ROOM, in_squares, squares
+from aigc_levels.model import MIN_ROOM, framed, in_squares, squares
 from aigc_levels.rules import Flags, Grid, Rules
 from aigc_levels.solve import MOVES, Cell, components, reachable
 
@@ -149,20 +149,20 @@ def path_cells(rules: Rules, grid: Grid, moves: str) -> list[Cell]:
 
 def neighbor_count(mask: Flags) -> npt.NDArray[np.int64]:
     """How many of a cell's four neighbors are true, shape (height, width)."""
-    framed = np.pad(mask, 1).astype(np.int64)
-    return framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
+    padded = framed(mask, 0).astype(np.int64)
+    return padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
 
 
 def spread(mask: Flags) -> Flags:
     """Cells that are true or have a true one among their eight neighbors."""
-    framed = np.pad(mask, 1)
-    rows = framed[:-2] | framed[1:-1] | framed[2:]
+    padded = framed(mask, 0)
+    rows = padded[:-2] | padded[1:-1] | padded[2:]
     return np.asarray(rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:])
 
 
 def eroded(mask: Flags) -> Flags:
     """Cells that are true and whose eight neighbors are too; outside the grid is false."""
-    return ~spread(~np.pad(mask, 1))[1:-1, 1:-1]
+    return ~spread(~framed(mask, 0))[1:-1, 1:-1]
 
 
 def room_cells(rules: Rules, grid: Grid) -> Flags:

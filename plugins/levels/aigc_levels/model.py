@@ -135,6 +135,13 @@ def rooms(structure: Grid) -> tuple[int, int]:
     return int((sizes >= MIN_ROOM).sum()), int(sizes.max(initial=0)) * 1000 // max(open_cells, 1)
 
 
+def framed(grid: npt.NDArray[Any], value: int) -> npt.NDArray[Any]:
+    """The grid with a ring of ``value`` around it, (H + 2, W + 2); np.pad does the same in ten times the time."""
+    result = np.full((grid.shape[0] + 2, grid.shape[1] + 2), value, dtype=grid.dtype)
+    result[1:-1, 1:-1] = grid
+    return result
+
+
 def in_squares(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Cells that lie in a square of two by two true cells, shape (H, W)."""
     found = squares(mask)
@@ -152,7 +159,7 @@ def squares(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 def _raggedness(structure: Grid) -> int:
     """Corners of the walls' outline for each side of a cell in it, in thousandths: 100 a large room, 1000 stairs."""
-    wall = np.pad(structure == WALL, 1, constant_values=True).astype(np.int64)
+    wall = framed(structure == WALL, 1).astype(np.int64)
     around = wall[:-1, :-1] + wall[1:, :-1] + wall[:-1, 1:] + wall[1:, 1:]
     crossed = (around == 2) & (wall[:-1, :-1] == wall[1:, 1:])
     corners = int((around % 2 == 1).sum()) + 2 * int(crossed.sum())
@@ -162,7 +169,7 @@ def _raggedness(structure: Grid) -> int:
 
 def _stubs(structure: Grid) -> int:
     """Ends of thin walls and lone blocks (walls with at most one wall beside them), in thousandths of all cells."""
-    wall = np.pad(structure == WALL, 1, constant_values=True).astype(np.int64)
+    wall = framed(structure == WALL, 1).astype(np.int64)
     beside = wall[:-2, 1:-1] + wall[2:, 1:-1] + wall[1:-1, :-2] + wall[1:-1, 2:]
     return int(((structure == WALL) & (beside <= 1)).sum()) * 1000 // structure.size
 

@@ -66,8 +66,8 @@ def open_rooms(structure: Grid, free: Flags, rng: Stream) -> None:
     labels, count = components(terrain.passable(structure))
     if count < 2:
         return
-    wall = np.pad((structure == m.WALL) & free, 1)
-    framed = np.pad(labels, 1)
+    wall = m.framed((structure == m.WALL) & free, 0)
+    framed = m.framed(labels, 0)
     found = []
     for ahead, behind, left, right in (
         (framed[:-2, 1:-1], framed[2:, 1:-1], wall[1:-1, :-2], wall[1:-1, 2:]),
@@ -86,8 +86,7 @@ def open_rooms(structure: Grid, free: Flags, rng: Stream) -> None:
 def _loose(structure: Grid) -> Iterator[tuple[Cell, Cell]]:
     """Ends of thin walls, each with the step that leads on from it."""
     wall = structure == m.WALL
-    framed = np.ones((wall.shape[0] + 2, wall.shape[1] + 2), dtype=np.bool_)
-    framed[1:-1, 1:-1] = wall
+    framed = m.framed(wall, 1)
     sides = [framed[:-2, 1:-1], framed[1:-1, 2:], framed[2:, 1:-1], framed[1:-1, :-2]]  # up, right, down, left
     for y, x in np.argwhere(wall & (np.sum(sides, axis=0) == 1)):
         back = next(i for i in range(4) if sides[i][y, x])
@@ -153,7 +152,7 @@ def _carry_on(structure: Grid, gap: _Gap, before: int, rng: Stream) -> int:
 
 def _arm(structure: Grid, cell: Cell) -> int:
     """Cells of the thin wall that ends in ``cell``, up to where it meets another or grows thick."""
-    wall = np.pad(structure == m.WALL, 1, constant_values=True)
+    wall = m.framed(structure == m.WALL, 1)
     place, last, length = (cell[0] + 1, cell[1] + 1), (-1, -1), 0
     while length <= SHORT:
         after = [

@@ -70,7 +70,7 @@ def distance(free: Flags, origins: Iterable[Cell]) -> npt.NDArray[np.int32]:
     for cell in queue:
         far[cell] = 0
     stride = free.shape[1] + 2
-    shut = (~np.pad(free, 1)).ravel().tolist()
+    shut = (~m.framed(free, 0)).ravel().tolist()
     steps = [-1] * len(shut)
     places = [(y + 1) * stride + x + 1 for y, x in queue]
     for place in places:
@@ -104,7 +104,7 @@ def way(area: Flags, start: Cell, goal: Cell) -> Flags:
 
 def dispensable(free: Flags) -> Flags:
     """Free cells whose loss surely parts nothing: their free neighbors hang together within their ring of eight."""
-    padded = np.pad(free, 1)
+    padded = m.framed(free, 0)
     height, width = free.shape
     ring = [padded[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width] for dy, dx in _RING]
     parts = np.zeros(free.shape, dtype=np.int8)
@@ -178,8 +178,8 @@ def tidy(structure: Grid, free: Flags, wanted: Iterable[Cell] = ()) -> None:
 
 def _doorways(structure: Grid) -> Flags:
     """Passable cells between two walls that face each other, open on the other two sides."""
-    wall = np.pad(structure == m.WALL, 1, constant_values=True)
-    open_ = np.pad(passable(structure), 1)
+    wall = m.framed(structure == m.WALL, 1)
+    open_ = m.framed(passable(structure), 0)
     upright = wall[1:-1, :-2] & wall[1:-1, 2:] & open_[:-2, 1:-1] & open_[2:, 1:-1]
     level = wall[:-2, 1:-1] & wall[2:, 1:-1] & open_[1:-1, :-2] & open_[1:-1, 2:]
     return np.asarray(upright | level, dtype=np.bool_)
