@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args, get
 
 from pydantic import BaseModel, ConfigDict
 
-from aigc_content.models import Model, ModelRef
+from aigc_content.models import Model, ModelRef, inspect
 from aigc_content.rng import Stream
 
 if TYPE_CHECKING:
@@ -234,6 +234,11 @@ class TrainRun(Generic[C]):
     work: Path | None = None
     tensorboard: Path | None = None
     report: Callable[[int, float], None] | None = None
+
+    @property
+    def origin(self) -> str:
+        """A sentence for the card on the model that training continued from; empty when there is none."""
+        return f" Continued from the model {inspect(self.base).digest[:12]}." if self.base is not None else ""
 
     def keep_sample(self, step: int, picture: bytes | Pixels) -> bytes:
         """Write a sample picture to ``samples/step-000500.png`` in `out`.

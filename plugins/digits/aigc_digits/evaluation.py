@@ -64,11 +64,9 @@ def evaluate(folder: Path, digits: DigitSet, count: int = COUNT) -> dict[str, in
 
 def draw(model: DigitModel, labels: npt.NDArray[np.int64], name: str) -> Bytes:
     """One digit a label, each by a stream of its own below ``name``: (B,) to uint8 (B, 28, 28)."""
-    parts = [
-        model.draw(labels[start : start + _BATCH], [Stream(f"{name}/{i}") for i in range(start, start + _BATCH)])
-        for start in range(0, len(labels) - len(labels) % _BATCH, _BATCH)
-    ]
-    return np.concatenate(parts)
+    streams = [Stream(f"{name}/{i}") for i in range(len(labels))]
+    parts = [slice(start, start + _BATCH) for start in range(0, len(labels), _BATCH)]
+    return np.concatenate([model.draw(labels[part], streams[part]) for part in parts])
 
 
 class Features:

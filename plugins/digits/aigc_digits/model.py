@@ -56,14 +56,17 @@ class DigitModel:
         if config.get("format") != FORMAT or self.family not in FAMILIES:
             found, remedy = f"is no digit model: family {self.family!r}", "train one with `aigc train digits`"
             raise ModelError("M003", found, where=str(folder), allowed=", ".join(FAMILIES), remedy=remedy)
-        self._sampler = CodeSampler(tensors) if self.family.endswith("autoencoder") else None
         decoder = {name: tensors.pop(name) for name in list(tensors) if name.startswith(DECODER)}
         own = {name: value for name, value in tensors.items() if not name.startswith(("sampler.", ENCODER))}
-        self._network = Network(Program.from_json(config["network"]), own)
+        self._sampler: CodeSampler | None = None
         self._decoder: Network | None = None
-        if self.family in WRITTEN:
-            stems = {name.removeprefix(DECODER): value for name, value in decoder.items()}
-            self._decoder = Network(Program.from_json(config["decoder"]), stems)
+        with modelfile.loading(folder):
+            self._network = Network(Program.from_json(config.get("network")), own)
+            if self.family.endswith("autoencoder"):
+                self._sampler = CodeSampler(tensors)
+            if self.family in WRITTEN:
+                stems = {name.removeprefix(DECODER): value for name, value in decoder.items()}
+                self._decoder = Network(Program.from_json(config.get("decoder")), stems)
 
     def draw(self, labels: Labels, streams: Sequence[Stream], temperature: float = 1.0) -> Pixels:
         """Pictures of labels: (B,) and as many streams to uint8 (B, 28, 28), 0 paper to 255 ink."""

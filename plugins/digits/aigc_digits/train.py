@@ -89,7 +89,7 @@ class DigitsTrainer(Trainer[DigitsConfig]):
         networks, tensors, steps = learn(run, split)
         modelfile.save(run.out, {"format": FORMAT, "family": run.config.family, **networks}, tensors)
         figures = evaluate(run.out, digits)
-        (run.out / "README.md").write_text(_card(run.config, digits, len(split.labels), steps, figures), "utf-8")
+        (run.out / "README.md").write_text(_card(run, digits, len(split.labels), steps, figures), "utf-8")
 
     def evaluate(self, model: Path, data: Path) -> Mapping[str, int | float | str]:
         """The figures of a model's card again: see `aigc_digits.evaluation.evaluate`.
@@ -111,9 +111,14 @@ def _first(split: Split, count: int) -> Split:
 
 
 def _card(
-    config: DigitsConfig, digits: DigitSet, pictures: int, steps: int, figures: Mapping[str, int | float | str]
+    run: TrainRun[DigitsConfig],
+    digits: DigitSet,
+    pictures: int,
+    steps: int,
+    figures: Mapping[str, int | float | str],
 ) -> str:
     """The model card (Hugging Face layout)."""
+    config = run.config
     table = "\n".join(f"| {name} | {value} |" for name, value in figures.items())
     return f"""---
 name: digits-{config.family}
@@ -129,7 +134,8 @@ Draws a digit of 28 x 28 pixels by its label. Family: {config.family}, trained w
 integers; it runs in `aigc_digits.model.DigitModel`.
 
 - Data: {pictures:,} digits of {digits.source} (sha256 of its files `{digits.sha256}`).
-- Training: {steps:,} steps of {config.batch} digits, seed {config.seed}, learning rate {config.learning_rate:g}.
+- Training: {steps:,} steps of {config.batch} digits, seed {config.seed},
+  learning rate {config.learning_rate:g}.{run.origin}
 
 | figure ({figures["digits"]:,} digits as drawn, none refused) | value |
 | --- | --- |

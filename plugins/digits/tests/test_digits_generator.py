@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from math import prod
 from pathlib import Path
 from typing import Any, get_args
@@ -9,12 +10,13 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 from aigc_digits.digit import Digit
+from aigc_digits.evaluation import draw
 from aigc_digits.generator import PROVERS, Digits, cleaned
 from aigc_digits.measure import ink, thickness
-from aigc_digits.model import CLASSES, DECODER, FAMILIES, FORMAT, LATENT, LEVELS, SHIPPED, SIDE
+from aigc_digits.model import CLASSES, DECODER, FAMILIES, FORMAT, LATENT, LEVELS, SHIPPED, SIDE, DigitModel
 from aigc_digits.params import DigitParams, Family
 
-from aigc_content import Model, Request, Stream
+from aigc_content import Model, ModelError, Request, Stream
 from aigc_content.nn import modelfile
 from aigc_content.testing import check_generator
 
@@ -110,3 +112,21 @@ def test_thickness_is_the_width_of_a_stroke(width: int) -> None:
 
 def test_conformance() -> None:
     assert [check for check in check_generator("digits") if not check.passed] == []
+
+
+@pytest.mark.parametrize("network", [None, 3, {"format": "program-9", "ops": []}])
+def test_broken_configuration_names_the_folder(tmp_path: Path, network: object) -> None:
+    untrained(tmp_path, "gan")
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(config | {"network": network}), "utf-8")
+    with pytest.raises(ModelError, match="M003") as caught:
+        DigitModel(tmp_path)
+    assert caught.value.where == str(tmp_path)
+
+
+def test_every_label_gets_a_digit(tmp_path: Path) -> None:
+    untrained(tmp_path, "gan")
+    model, labels = DigitModel(tmp_path), np.arange(103) % 10
+    drawn = draw(model, labels, "some")
+    assert len(drawn) == 103
+    assert (draw(model, labels[:7], "some") == drawn[:7]).all()

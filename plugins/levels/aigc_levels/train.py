@@ -121,7 +121,7 @@ class LevelTrainer(Trainer[LevelConfig]):
         conditions = [list(item) for item in m.CONDITIONS.items()]
         modelfile.save(run.out, {"format": FORMAT, "conditions": conditions, "network": sizes.to_json()}, tensors)
         figures = held_out_losses(LevelModel(run.out).net, held) if held else {}
-        (run.out / "README.md").write_text(_card(run.config, learned, held, steps, figures), "utf-8")
+        (run.out / "README.md").write_text(_card(run, learned, held, steps, figures), "utf-8")
 
     def evaluate(self, model: Path, data: Path) -> Mapping[str, int | float | str]:
         """Held-out cross-entropy in nat a hidden cell, by layer and share hidden.
@@ -183,13 +183,14 @@ def held_out_losses(net: UNet, held: Sequence[Map]) -> dict[str, int | float | s
 
 
 def _card(
-    config: LevelConfig,
+    run: TrainRun[LevelConfig],
     learned: Sequence[Map],
     held: Sequence[Map],
     steps: int,
     figures: Mapping[str, int | float | str],
 ) -> str:
     """The model card (Hugging Face layout)."""
+    config = run.config
     names = {value: name for name, value in maps_.SOURCES.items()}
     counts = Counter(names.get(item.source, "your maps") for item in learned)
     cells = sum(item.structure.size for item in learned)
@@ -211,7 +212,7 @@ integers; it runs in `aigc_levels.draw.LevelModel`.
 - Data: {len(learned):,} maps, {cells:,} cells ({lines}); {len(held):,} maps of other areas were held out.
 - sha256 of the training layers: `{maps_.digest(learned)}`
 - Training: {steps:,} steps of about {config.cells:,} cells, seed {config.seed},
-  learning rate {config.learning_rate:g}.
+  learning rate {config.learning_rate:g}.{run.origin}
 - License of the weights: {config.license}, as the training maps require.
 
 | figure (held-out maps, nat a hidden cell) | value |
