@@ -295,8 +295,8 @@ def test_no_folder_for_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
             raise RuntimeError("cannot cache function: no locator available")
         return lambda function: function
 
-    monkeypatch.setattr(fast_loops, "_njit", njit)
-    assert fast_loops._jit("int64(int64)")(abs) is abs
+    monkeypatch.setattr(fast_loops, "njit", njit)
+    assert fast_loops.jit("int64(int64)")(abs) is abs
     assert asked == [True, False]
 
 

@@ -17,7 +17,11 @@ def kernels() -> ModuleType:
 
 
 def cells() -> ModuleType:
-    """The kernels of sequence networks; see `aigc_content.nn.cells`."""
+    """The same for the kernels of sequence networks; see `aigc_content.nn.cells`."""
     from aigc_content.nn import cells as plain
 
-    return plain
+    try:
+        from aigc_content.nn import fast_cells
+    except ImportError:
+        return plain
+    return fast_cells

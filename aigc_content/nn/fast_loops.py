@@ -43,12 +43,12 @@ Sizes = tuple[int, ...]
 Table = npt.NDArray[np.int64]
 SUMS, REQUANT, ACCUMULATE = 0, 1, 2
 MAX_RESIDUAL = 1 << 22
-_njit: Any = numba.njit
+njit: Any = numba.njit
 
 
-def _jit(signature: Any) -> Callable[[F], F]:
+def jit(signature: Any) -> Callable[[F], F]:
     """Compile now for one signature (or several), from numba's cache where a folder for it can be written."""
-    compile_: Any = functools.partial(_njit, signature, nogil=True, error_model="numpy")
+    compile_: Any = functools.partial(njit, signature, nogil=True, error_model="numpy")
 
     def wrap(function: F) -> F:
         try:
@@ -98,11 +98,11 @@ def build(name: str) -> Loops:
     """Compile the loops for the instruction set called ``name``, or load them from numba's cache."""
     index = [isa.name for isa in ISAS].index(name)
     isa = ISAS[index]
-    target = _revision() * TILE + index
+    target = revision() * TILE + index
     return Loops(isa, _winograd(target, isa.rows), _taps(target, isa.pixels), _rows(target, isa.pixels), *_maps())
 
 
-def _revision() -> int:
+def revision() -> int:
     """Changes whenever the code that numba's cache must not outlive changes."""
     try:
         files = (Path(__file__), Path(fast_x86.__file__))
@@ -111,7 +111,7 @@ def _revision() -> int:
         return 0
 
 
-@_njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")  # type: ignore[untyped-decorator]
 def _put(target: int, goal: Sizes, sums: int, pixel: int, step: int, count: int, column: int, spare: int) -> None:
     """Finish 16 sums of each of ``count`` pixels, ``step`` apart, and write those that exist."""
     out, bias, multiplier, n, mode, floor = goal
@@ -134,7 +134,7 @@ def _put(target: int, goal: Sizes, sums: int, pixel: int, step: int, count: int,
             move(target, spare, at + k * stride, size * width)
 
 
-@_njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")  # type: ignore[untyped-decorator]
 def _places(
     table: Table,
     x: int,
@@ -157,7 +157,7 @@ def _places(
 
 
 def _winograd(target: int, tile_rows: int) -> Callable[..., None]:
-    @_jit("void(UniTuple(int64,4),UniTuple(int64,6),int64[::1],UniTuple(int64[::1],4),UniTuple(int64,6))")
+    @jit("void(UniTuple(int64,4),UniTuple(int64,6),int64[::1],UniTuple(int64[::1],4),UniTuple(int64,6))")
     def winograd(memory: Sizes, goal: Sizes, table: Table, starts: tuple[Table, ...], shape: Sizes) -> None:
         x, weights, tile, table_at = memory
         batch, height, width, channels, step, limit = shape
@@ -205,7 +205,7 @@ def _winograd(target: int, tile_rows: int) -> Callable[..., None]:
 
 
 def _taps(target: int, pixels: int) -> Callable[..., None]:
-    @_jit("void(UniTuple(int64,4),UniTuple(int64,6),int64[::1],UniTuple(int64,6))")
+    @jit("void(UniTuple(int64,4),UniTuple(int64,6),int64[::1],UniTuple(int64,6))")
     def taps(memory: Sizes, goal: Sizes, table: Table, shape: Sizes) -> None:
         x, weights, tile, table_at = memory
         batch, height, width, channels, step, tap_bytes = shape
@@ -242,7 +242,7 @@ def _taps(target: int, pixels: int) -> Callable[..., None]:
 
 
 def _rows(target: int, pixels: int) -> Callable[..., None]:
-    @_jit("void(UniTuple(int64,4),UniTuple(int64,6),int64[::1],UniTuple(int64,4))")
+    @jit("void(UniTuple(int64,4),UniTuple(int64,6),int64[::1],UniTuple(int64,4))")
     def rows(memory: Sizes, goal: Sizes, table: Table, shape: Sizes) -> None:
         x, weights, tile, table_at = memory
         count, channels, block, block_bytes = shape
@@ -276,7 +276,7 @@ def _rows(target: int, pixels: int) -> Callable[..., None]:
     return rows
 
 
-def _given(kind: Any, dimensions: int) -> Any:
+def given(kind: Any, dimensions: int) -> Any:
     """The type of an array that may be read-only."""
     return numba.types.Array(kind, dimensions, "C", readonly=True)
 
@@ -286,11 +286,11 @@ def _maps() -> tuple[Callable[..., Any], ...]:
     """Compile what LLVM turns into vectors by itself."""
     int8, int32, float32, none = numba.int8, numba.int32, numba.float32, numba.void
 
-    @_jit([numba.int64(_given(int8, 4)), numba.int64(_given(int32, 4)), numba.int64(_given(float32, 1))])
+    @jit([numba.int64(given(int8, 4)), numba.int64(given(int32, 4)), numba.int64(given(float32, 1))])
     def address(array: Any) -> Any:
         return array.ctypes.data
 
-    @_jit(none(_given(int32, 2), _given(float32, 1), float32, int8[:, ::1]))
+    @jit(none(given(int32, 2), given(float32, 1), float32, int8[:, ::1]))
     def quantize(residual: Any, multiplier: Any, floor: Any, out: Any) -> None:
         top = np.float32(127)
         for i in range(residual.shape[0]):
@@ -298,14 +298,14 @@ def _maps() -> tuple[Callable[..., Any], ...]:
                 value = np.float32(residual[i, c]) * multiplier[c]
                 out[i, c] = np.int8(np.int32(np.rint(min(max(value, floor), top))))
 
-    @_jit(none(int32[:, :, ::1], _given(int32, 2)))
+    @jit(none(int32[:, :, ::1], given(int32, 2)))
     def add_vector(residual: Any, vector: Any) -> None:
         for b in range(residual.shape[0]):
             for i in range(residual.shape[1]):
                 for c in range(residual.shape[2]):
                     residual[b, i, c] += vector[b, c]
 
-    @_jit(none(int32[:, :, :, ::1], _given(int32, 4)))
+    @jit(none(int32[:, :, :, ::1], given(int32, 4)))
     def upsample_add(residual: Any, coarse: Any) -> None:
         for b in range(residual.shape[0]):
             for y in range(residual.shape[1]):
