@@ -25,12 +25,12 @@ check: test lint types schemas
 
 setup: $(VENV)/.installed-dev
 
-$(VENV)/.installed: requirements.txt pyproject.toml plugins/levels/pyproject.toml plugins/digits/pyproject.toml
+$(VENV)/.installed: requirements.txt pyproject.toml plugins/levels/pyproject.toml plugins/digits/pyproject.toml plugins/sprites/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
 	@command -v cc >/dev/null || { echo "a C compiler is needed (the package noise has no wheel): apt-get install gcc python3-dev"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e . -e plugins/levels -e plugins/digits
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e . -e plugins/levels -e plugins/digits -e plugins/sprites
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-train.txt requirements-dev.txt

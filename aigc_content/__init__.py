@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aigc_content.models import Model, ModelRef
     from aigc_content.png import encode_png
     from aigc_content.rng import Stream
+    from aigc_content.written import ModelFolder, Written
 
 __version__ = "0.1.0"
 
@@ -54,6 +55,7 @@ _HOMES = {
     "models": ("Model", "ModelRef"),
     "png": ("encode_png",),
     "rng": ("Stream",),
+    "written": ("ModelFolder", "Written"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -73,6 +75,7 @@ __all__ = [
     "Mark",
     "Model",
     "ModelError",
+    "ModelFolder",
     "ModelRef",
     "Node",
     "Params",
@@ -83,6 +86,7 @@ __all__ = [
     "TrainRun",
     "Trainer",
     "Verdict",
+    "Written",
     "did_you_mean",
     "encode_png",
     "hookimpl",

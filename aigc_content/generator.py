@@ -125,16 +125,17 @@ class Conformance:
     """What a generator gives the conformance kit (``aigc plugins check``) to examine it with.
 
     Attributes:
-        params: requests that must work, as a recipe would write them; the first is the one of ``golden``.
+        params: requests that must work, as a recipe would write them.
         broken: pairs of an asset and the params that it claims to meet, as plain data; `Generator.verify` must
             refuse each of them (an asset that its own model refuses counts as refused).
-        golden: sha256 of the first assets (seed 0, indices 1, 2, ..., first attempt) made for ``params[0]``, as
-            ``aigc plugins check NAME`` prints them. They fail when bytes change and ``revision`` does not.
+        golden: for each of ``params``, from the first on, sha256 of the first assets that are made for it (seed 0,
+            indices 1, 2, ..., first attempt), as ``aigc plugins check NAME`` prints them. They fail when bytes
+            change and ``revision`` does not.
     """
 
     params: Sequence[Mapping[str, Any]] = ({},)
     broken: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]] = ()
-    golden: Sequence[str] = ()
+    golden: Sequence[Sequence[str]] = ()
 
 
 class Generator(ABC, Generic[P, A]):

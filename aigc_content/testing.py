@@ -61,7 +61,7 @@ def check_generator(
     name: str,
     params: Sequence[Mapping[str, Any]] | None = None,
     broken: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]] | None = None,
-    golden: Sequence[str] | None = None,
+    golden: Sequence[Sequence[str]] | None = None,
 ) -> list[Check]:
     """Examine an installed generator.
 
@@ -325,12 +325,19 @@ class _Exam:
         return ", ".join(sorted({name for name, _ in done})) or "none"
 
     def golden(self) -> str:
-        digests = [result_digest(result) for result in self.made(0)[: max(GOLDEN, len(self.material.golden))]]
-        if not self.material.golden:
-            return f"none declared; add golden={digests}"
-        if list(self.material.golden) != digests[: len(self.material.golden)]:
-            raise _Failed(f"bytes changed: raise `revision`, or mend it; now {digests}")
-        return f"{len(self.material.golden)}"
+        told = self.material.golden
+        known = [*told, *[()] * (len(self.material.params) - len(told))]
+        found = [
+            [result_digest(result) for result in self.made(place)[: max(GOLDEN, len(own))]]
+            for place, own in enumerate(known)
+        ]
+        if not any(told):
+            return f"none declared; add golden={json.dumps(found)}"
+        changed = [str(place) for place, own in enumerate(known) if list(own) != found[place][: len(own)]]
+        if changed:
+            places = ", ".join(changed)
+            raise _Failed(f"bytes of params {places} changed: raise `revision`, or mend it; now {json.dumps(found)}")
+        return f"{sum(map(len, told))}"
 
     def speed(self) -> str:
         generator, params = self.opened(0), self.validated(self.material.params[0])

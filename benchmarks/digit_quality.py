@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,17 +148,30 @@ def distances(images: Bytes, known: Bytes) -> Floats:
 
 
 def taught(images: Bytes, labels: Labels, test: Split, steps: int, seed: int) -> float:
-    """Train on drawn digits, test on real ones: the accuracy of a small float network, 0 to 1.
+    """Train on drawn digits, test on real ones: the accuracy of `pupil`, 0 to 1.
 
-    Two convolutions and two products, Adam, a rate that falls in a line, digits moved by up to 2 pixels: the same
-    for whatever it learns from (classification accuracy score, Ravuri and Vinyals 2019, arXiv:1905.10887).
+    The classification accuracy score of Ravuri and Vinyals 2019 (arXiv:1905.10887).
 
     Args:
-        images: (B, 28, 28).
-        labels: (B,), what was asked for.
+        images, labels, steps, seed: as for `pupil`; the labels are what was asked for.
         test: real digits.
-        steps: of `BATCH` digits.
+    """
+    return float((pupil(images, labels, steps, seed)(test.images) == test.labels).mean())
+
+
+def pupil(images: Bytes, labels: Labels, steps: int, seed: int) -> Callable[[Bytes], Labels]:
+    """A small float network that learned to tell pictures (B, 28, 28) by their labels, 0 to 9 (B,).
+
+    Two convolutions and two products, Adam, a rate that falls in a line, pictures moved by up to 2 pixels: the same
+    for whatever it learns from.
+
+    Args:
+        images, labels: to learn from.
+        steps: of `BATCH` pictures.
         seed: of the weights, the order and the moves.
+
+    Returns:
+        What tells the labels of pictures (N, 28, 28), (N,).
     """
     import torch
     import torch.nn.functional as F
@@ -189,8 +203,11 @@ def taught(images: Bytes, labels: Labels, test: Split, steps: int, seed: int) ->
         loss = F.cross_entropy(net(shift(pictures[chosen], _MOVED, draws)), told[chosen])
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    with torch.inference_mode():
-        starts = range(0, len(test.labels), 1000)
-        parts = [torch.from_numpy(test.images[start : start + 1000, None]).float() / 255 for start in starts]
-        read = torch.cat([net(part).argmax(dim=1) for part in parts])
-    return float((read.numpy() == test.labels).mean())
+
+    def tell(shown: Bytes) -> Labels:
+        with torch.inference_mode():
+            parts = [torch.from_numpy(shown[start : start + 1000, None]) for start in range(0, len(shown), 1000)]
+            told: Labels = torch.cat([net(part.float() / 255).argmax(dim=1) for part in parts]).numpy()
+        return told
+
+    return tell

@@ -178,3 +178,20 @@ def digest_of_runs() -> str:
         for batch in (1, 3, 64):
             hasher.update(np.ascontiguousarray(network(random_inputs(program, batch)), dtype="<i4").tobytes())
     return hasher.hexdigest()
+
+
+def twins_agree() -> bool:
+    """Whether the training forward of every program gives the bits of its integer run."""
+    import torch
+
+    from aigc_content.nn.twin import Twin
+
+    for name, program in PROGRAMS.items():
+        tensors, inputs = random_tensors(program, name), random_inputs(program, 7, 5)
+        twin = Twin(program)
+        twin.restore(tensors)
+        with torch.no_grad():
+            trained = twin({key: torch.from_numpy(value) for key, value in inputs.items()}).numpy()
+        if not (Network(program, twin.export())(inputs) == 256 * trained).all():
+            return False
+    return True

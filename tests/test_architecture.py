@@ -25,6 +25,7 @@ ORDER = [
     "models",
     "hub",
     "inputs",
+    "written",
     "generator",
     "hookspecs",
     "plugins",

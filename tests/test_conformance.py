@@ -218,7 +218,7 @@ def test_changed_bytes_are_caught_by_golden_digests() -> None:
     class Golden(Coins):
         @classmethod
         def conformance(cls) -> Conformance:
-            return Conformance(golden=["0" * 64])
+            return Conformance(golden=[["0" * 64]])
 
     assert "raise `revision`" in result(Golden, "golden").detail
 

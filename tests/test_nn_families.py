@@ -19,7 +19,9 @@ from aigc_content.nn.fitconfig import FitConfig
 from aigc_content.nn.gan import GAN, Loss
 from aigc_content.nn.gru import gru
 from aigc_content.nn.lstm import lstm
+from aigc_content.nn.operations import Condition, Embed, Linear, Norm
 from aigc_content.nn.pictures import Pictures, decode, decoder, noise
+from aigc_content.nn.program import Program
 from aigc_content.nn.run import Network
 from aigc_content.nn.tokenizer import Tokenizer
 from aigc_content.nn.train import fit
@@ -118,6 +120,18 @@ def test_the_players_of_a_gan_pull_against_each_other(loss: Loss) -> None:
     same_in_integers(gan.generator)
 
 
+def test_a_discriminator_that_reads_makes_a_generator_that_is_read() -> None:
+    torch.manual_seed(0)
+    gan = GAN(*SIZES, reading=1.0)
+    config = CONFIG.model_copy(update={"steps": 120, "learning_rate": 2e-3})
+    fit(gan, batches, gan.players(), config, say=lambda line: None)
+    labels = POOL.labels[:64]
+    with torch.no_grad():
+        for images in (POOL.images[:64], gan.draw(labels)):
+            read = gan.discriminator.read(gan.discriminator.features(images)[-1]).argmax(dim=1)
+            assert (read == labels).float().mean() > 0.9
+
+
 @pytest.mark.parametrize("sparse", [0.0, 0.3])
 def test_an_autoencoder_draws_by_a_sampler_over_its_codes(sparse: float) -> None:
     torch.manual_seed(0)
@@ -194,15 +208,42 @@ def test_a_family_that_writes_learns_a_rule_and_draws_it(name: str) -> None:
             yield pool
 
     config = CONFIG.model_copy(update={"steps": 150})
-    fit(twin, forever, lambda _, batch: writing.loss(twin, batch, vocabulary), config, say=lambda line: None)
+    fit(twin, forever, lambda _, batch: writing.loss(twin, batch, vocabulary, 2), config, say=lambda line: None)
     told = np.arange(20) % 2
     streams = [Stream(f"write/{i}") for i in range(20)]
     network = Network(twin.program, twin.export())
-    drawn = writing.write(network, told, streams, length, vocabulary)
+    drawn = writing.write(network, told, streams, length, vocabulary, 2)
     steps = (drawn[:, 1:] - drawn[:, :-1]) % vocabulary
     assert (steps == (told + 1)[:, None]).mean() > 0.95
-    alone = [writing.write(network, told[i : i + 1], [Stream(f"write/{i}")], length, vocabulary)[0] for i in (3, 11)]
-    assert (np.stack(alone) == drawn[[3, 11]]).all()
+    again = [Stream(f"write/{i}") for i in range(20)]
+    guided = writing.write(network, told, again, length, vocabulary, 2, guidance=1.5)
+    steps = (guided[:, 1:] - guided[:, :-1]) % vocabulary
+    assert (steps == (told + 1)[:, None]).mean() > 0.95
+    for guidance, together in ((0.0, drawn), (1.5, guided)):
+        for i in (3, 11):
+            one = [Stream(f"write/{i}")]
+            alone = writing.write(network, told[i : i + 1], one, length, vocabulary, 2, guidance=guidance)
+            assert (alone[0] == together[i]).all()
+
+
+def test_guidance_goes_beyond_what_the_label_says() -> None:
+    """A network that knows nothing but a little of its label is sure of it when guided."""
+    program = Program((Embed("tokens", 3, 4), Condition("label", (3,), 4), Norm(), Linear(2, "set")))
+    tensors = {name: np.zeros(spec.shape, spec.dtype) for name, spec in program.tensors().items()}
+    names = [place.name for place in program.places]
+    tensors[f"{names[1]}.t"][:2, :2] = [[400, 0], [0, 400]]
+    tensors[f"{names[1]}.t"][2] = [280, 280, 0, 0]
+    tensors[f"{names[2]}.m"][:] = 1
+    tensors[f"{names[3]}.w"][:, :2] = [[1, 0], [0, 1]]
+    tensors[f"{names[3]}.m"][:] = 1
+    network, told = Network(program, tensors), np.arange(200) % 2
+
+    def right(guidance: float) -> float:
+        streams = [Stream(f"guided/{i}") for i in range(200)]
+        return float((writing.write(network, told, streams, 1, 2, 2, guidance=guidance)[:, 0] == told).mean())
+
+    assert 0.4 < right(0) < 0.75
+    assert right(20) > 0.9
 
 
 def test_what_runs_needs_no_torch() -> None:

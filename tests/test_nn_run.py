@@ -20,6 +20,14 @@ from aigc_content.rng import Stream
 
 from .nn_programs import PROGRAMS, Arrays, digest_of_runs, random_inputs, random_tensors
 
+try:
+    from aigc_content.nn.fast_loops import supported
+except ImportError:  # no numba
+
+    def supported() -> list[str]:
+        return []
+
+
 GOLDEN = "05b0fbe49cee7b47bc83299bb8dba7aa6ce840c730d50b3d840a7bad9be003e7"
 STEPWISE = [name for name, program in PROGRAMS.items() if program.stepwise]
 
@@ -32,21 +40,46 @@ def test_golden_digest_holds_on_this_machine() -> None:
     assert digest_of_runs() == GOLDEN
 
 
-@pytest.mark.parametrize(
-    "setting",
-    [
-        {"AIGC_KERNELS": "plain", "OPENBLAS_CORETYPE": "Nehalem"},
-        {"AIGC_KERNELS": "auto", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F"},
-    ],
-    ids=lambda setting: " ".join(f"{k}={v}" for k, v in setting.items()),
-)
-def test_fresh_process_gives_the_same_bits(setting: dict[str, str]) -> None:
-    code = "import sys; sys.path.insert(0, 'tests'); import nn_programs; print(nn_programs.digest_of_runs())"
+def in_fresh_process(code: str, setting: dict[str, str]) -> str:
+    """What a process of its own prints that has imported `nn_programs`."""
+    code = f"import sys; sys.path.insert(0, 'tests'); import nn_programs; {code}"
     result = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **setting}, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() == GOLDEN
+    return result.stdout.strip()
+
+
+def named(setting: dict[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in setting.items())
+
+
+SETTINGS = [
+    {"AIGC_KERNELS": "plain", "OPENBLAS_CORETYPE": "Nehalem"},
+    {"AIGC_KERNELS": "plain", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"},
+    {"AIGC_KERNELS": "auto", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F"},
+    *({"AIGC_KERNELS": name} for name in supported()),
+]
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=named)
+def test_fresh_process_gives_the_same_bits(setting: dict[str, str]) -> None:
+    assert in_fresh_process("print(nn_programs.digest_of_runs())", setting) == GOLDEN
+
+
+TORCH_SETTINGS = [
+    {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},
+    {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+    {"ATEN_CPU_CAPABILITY": "avx512", "OMP_NUM_THREADS": "2"},
+]
+
+
+@pytest.mark.parametrize("setting", TORCH_SETTINGS, ids=named)
+@pytest.mark.parametrize("onednn", [True, False])
+def test_training_forward_is_the_integer_run_on_every_backend(setting: dict[str, str], onednn: bool) -> None:
+    pytest.importorskip("torch")
+    code = f"import torch; torch.backends.mkldnn.enabled = {onednn}; print(nn_programs.twins_agree())"
+    assert in_fresh_process(code, setting) == "True"
 
 
 def test_running_needs_no_torch() -> None:

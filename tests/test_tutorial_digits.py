@@ -120,6 +120,8 @@ def test_commands_name_what_there_is() -> None:
                 assert registry.exporter_spec("digits", value)
             if option == "--param":
                 key, _, given = value.partition("=")
+                if key == "model":  # a folder that the page's own command writes
+                    continue
                 DigitParams.model_validate({key: int(given) if given.isdigit() else given})
     assert {words[0] for _, words in EVERY} >= {"data", "train", "evaluate", "models", "tune", "build", "verify"}
 
@@ -147,4 +149,4 @@ def test_every_param_and_exporter_is_told_of() -> None:
     defaults = re.findall(r"^\| `(\w+)` \| .* \| `?([\w.]+)`? \|$", README.read_text("utf-8"), re.MULTILINE)
     for name, default in defaults:
         assert str(DigitParams.model_fields[name].default) in {default, f"{default}.0"}
-    assert len(defaults) == len(DigitParams.model_fields)
+    assert len(defaults) == len(DigitParams.model_fields) - 1  # a model has no default to name

@@ -20,9 +20,10 @@ from aigc_content.nn import fast_loops, fast_x86, tables
 from aigc_content.nn.fast_loops import given, jit, njit
 from aigc_content.nn.fast_x86 import ISAS, TILE, offset_bytes, product_bytes, product_taps
 
-HALF, LAST, ONE = tables.HALF, len(tables.weighing()) - 1, tables.ONE
+HALF, LAST, ONE = np.int32(tables.HALF), len(tables.weighing()) - 1, tables.ONE
 MAX_CELL = 8 * ONE
 STATE, OUTPUT, GATED_OUTPUT = np.float32(1 / ONE), np.float32(127 / ONE), np.float32(127 / ONE**2)
+LOW, HIGH = np.int32(-tables.HALF), np.int32(tables.HALF - 1)
 TOP, BOTTOM = np.float32(127), np.float32(-127)
 WIDE = 4 * TILE
 """Bytes of four terms of 16 columns."""
@@ -71,7 +72,7 @@ def _whole(value: Any) -> Any:
 @njit(inline="always")  # type: ignore[untyped-decorator]
 def _entry(table: Any, value: Any) -> Any:
     """As `aigc_content.nn.cells.lookup`."""
-    return table[np.uint32(min(max(value, -HALF), HALF - 1) + HALF)]
+    return table[np.uint32(min(max(np.int32(value), LOW), HIGH) + HALF)]
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]

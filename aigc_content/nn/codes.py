@@ -1,4 +1,4 @@
-"""A sampler over the codes of an autoencoder: mixtures of Gaussians a label, fitted in float and drawn in integers.
+"""A sampler over the codes of an autoencoder, variational or not: mixtures of Gaussians a label, drawn in integers.
 
 `fit` runs once, after training; `CodeSampler` draws with whole numbers alone and needs no torch. Mixtures over the
 codes of a deterministic autoencoder: Ghosh et al. 2020 (arXiv:1903.12436), "ex-post density estimation".

@@ -46,6 +46,8 @@ class GAN(nn.Module):
         side: of the pictures.
         loss: what the players play for; ``wasserstein`` brings the gradient penalty, the others bounded layers.
         augment: changes of DiffAugment (Zhao et al. 2020, arXiv:2006.10738), for few training pictures.
+        reading: weight of an auxiliary loss (Odena et al. 2017, arXiv:1610.09585): the discriminator learns to read
+            real pictures' labels, and the generator to be read right. Pictures between two labels become rarer.
     """
 
     def __init__(
@@ -56,11 +58,12 @@ class GAN(nn.Module):
         side: int,
         loss: Loss = "hinge",
         augment: Sequence[Change] = (),
+        reading: float = 0.0,
     ) -> None:
         super().__init__()
         self.generator = Twin(program)
-        self.discriminator = Discriminator(side, classes, bounded=loss != "wasserstein")
-        self.latent, self.loss, self.augment = latent, loss, tuple(augment)
+        self.discriminator = Discriminator(side, classes, bounded=loss != "wasserstein", reads=reading > 0)
+        self.latent, self.loss, self.augment, self.reading = latent, loss, tuple(augment), reading
         self._draws = torch.Generator()
 
     def players(self) -> list[Player[Pictures]]:
@@ -80,9 +83,12 @@ class GAN(nn.Module):
         with torch.no_grad():
             fake = self._seen(self.draw(batch.labels))
         real = self._seen(batch.images)
-        scores = self.discriminator(torch.cat([real, fake]), batch.labels.repeat(2))
+        features = self.discriminator.features(torch.cat([real, fake]))[-1]
+        scores = self.discriminator.judge(features, batch.labels.repeat(2))
         loss = _DISCRIMINATOR[self.loss](*scores.chunk(2))
         parts: Parts = {"discriminator": (loss * len(batch), len(batch))}
+        if self.reading:
+            parts["reading"] = self._read(features[: len(batch)], batch.labels)
         if self.loss == "wasserstein":
             penalty = losses.gradient_penalty(
                 lambda images: self.discriminator(images, batch.labels), real, fake, self._seeded()
@@ -92,8 +98,17 @@ class GAN(nn.Module):
 
     def deceive(self, batch: Pictures) -> Parts:
         """The generator's loss."""
-        scores = self.discriminator(self._seen(self.draw(batch.labels)), batch.labels)
-        return {"generator": (_GENERATOR[self.loss](scores) * len(batch), len(batch))}
+        features = self.discriminator.features(self._seen(self.draw(batch.labels)))[-1]
+        scores = self.discriminator.judge(features, batch.labels)
+        parts: Parts = {"generator": (_GENERATOR[self.loss](scores) * len(batch), len(batch))}
+        if self.reading:
+            parts["read"] = self._read(features, batch.labels)
+        return parts
+
+    def _read(self, features: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+        """The auxiliary loss of pictures of labels (B,)."""
+        logits = self.discriminator.read(features)
+        return self.reading * losses.cross_entropy(logits, labels).sum(), len(labels)
 
     def _seen(self, images: Tensor) -> Tensor:
         """What the discriminator sees of pictures."""

@@ -218,11 +218,11 @@ def _squares(samples: Floats, among: Floats) -> Iterator[tuple[slice, Floats]]:
     """Squared distances in blocks of rows: the rows, and (rows, len(among)), which the caller may overwrite."""
     center = among.mean(axis=0)  # distances are the same about any point, rounding is least about this one
     samples, among = samples - center, among - center
-    norms = np.square(among).sum(axis=1)
+    norms, doubled = np.square(among).sum(axis=1), np.ascontiguousarray(-2 * among.T)
     size = max(1, _BLOCK // len(among))
     for start in range(0, len(samples), size):
         rows = slice(start, min(start + size, len(samples)))
-        squares = samples[rows] @ (-2 * among.T)
+        squares = samples[rows] @ doubled
         squares += norms
         squares += np.square(samples[rows]).sum(axis=1)[:, None]
         yield rows, squares

@@ -126,9 +126,18 @@ class Discriminator(nn.Module):
         channels: width of the first convolution.
         inputs: channels of the picture.
         bounded: spectral normalization of every layer (Miyato et al. 2018, arXiv:1802.05957).
+        reads: whether it also tells the label of a picture, for `read`.
     """
 
-    def __init__(self, side: int, classes: int, channels: int = 24, inputs: int = 1, bounded: bool = True) -> None:
+    def __init__(
+        self,
+        side: int,
+        classes: int,
+        channels: int = 24,
+        inputs: int = 1,
+        bounded: bool = True,
+        reads: bool = False,
+    ) -> None:
         super().__init__()
         widths = (inputs, channels, 2 * channels, 4 * channels)
         sizes = ((4, 2, 1), (4, 2, 1), (3, 1, 1))  # kernel, stride, padding: to a quarter of the side
@@ -141,6 +150,7 @@ class Discriminator(nn.Module):
         wrap = spectral_norm if bounded else nn.Identity()
         self.layers = nn.ModuleList(wrap(layer) for layer in layers)
         self.product, self.score, self.label = wrap(product), wrap(score), wrap(label)
+        self.reader = nn.Linear(128, classes) if reads else None
 
     def features(self, images: Tensor) -> list[Tensor]:
         """What each layer says of pictures (B, C, H, W); the last is (B, 128)."""
@@ -155,6 +165,12 @@ class Discriminator(nn.Module):
         """The last of `features` and labels (B,) to scores (B,)."""
         scores: Tensor = self.score(features)[:, 0] + (self.label(labels) * features).sum(dim=1)
         return scores
+
+    def read(self, features: Tensor) -> Tensor:
+        """The last of `features` to logits of labels (B, classes)."""
+        assert self.reader is not None
+        logits: Tensor = self.reader(features)
+        return logits
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """(B, C, H, W) and (B,) to scores (B,); high means real."""

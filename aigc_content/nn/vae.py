@@ -85,6 +85,14 @@ class VAE(nn.Module):
         """Latent loss in nats a picture, to scalar."""
         return losses.free_bits(losses.gaussian_kl(mean, log_variance), self.least)
 
+    def codes(self, batch: Pictures) -> Tensor:
+        """Codes (B, latent) in activations as training decodes them, drawn anew, for a sampler to learn.
+
+        The codes of all pictures of a label together lie closer than the prior, and a draw from where they are not
+        decodes to no picture (Hoffman and Johnson 2016, "ELBO surgery"); `aigc_content.nn.codes` draws as they lie.
+        """
+        return self.latents(*self.encode(batch))
+
     def draw(self, labels: Tensor) -> Tensor:
-        """Pictures (B, C, H, W) of labels (B,), from 0 to 1."""
+        """Pictures (B, C, H, W) of labels (B,), from 0 to 1, by draws from the prior."""
         return torch.sigmoid(decode(self.decoder, noise(len(labels), self.latent, labels), labels))

@@ -32,9 +32,9 @@ class VAEGAN(nn.Module):
         latent: int,
         classes: int,
         side: int,
-        beta: float = 0.05,
+        beta: float = 0.25,
         likeness: float = 4.0,
-        deceit: float = 0.5,
+        deceit: float = 1.0,
     ) -> None:
         super().__init__()
         self.vae = VAE(program, latent, classes, side, beta)
@@ -49,8 +49,12 @@ class VAEGAN(nn.Module):
         ]
 
     def draw(self, labels: Tensor) -> Tensor:
-        """Pictures (B, C, H, W) of labels (B,), from 0 to 1."""
+        """Pictures (B, C, H, W) of labels (B,), from 0 to 1, by draws from the prior."""
         return self.vae.draw(labels)
+
+    def codes(self, batch: Pictures) -> Tensor:
+        """As `aigc_content.nn.vae.VAE.codes`."""
+        return self.vae.codes(batch)
 
     def discriminate(self, batch: Pictures) -> Parts:
         """The discriminator's hinge loss: real pictures against drawn and reconstructed ones."""

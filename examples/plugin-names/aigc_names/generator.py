@@ -119,5 +119,5 @@ class Names(Generator[NameParams, Name]):
                 (good, {"max_length": 5}),
                 ({"name": "Aderin"}, {}),
             ],
-            golden=["198bd1a381414678c682560b3ad93d912db4d01aadde77bbce641ea34c6bdd96"],
+            golden=[["198bd1a381414678c682560b3ad93d912db4d01aadde77bbce641ea34c6bdd96"]],
         )

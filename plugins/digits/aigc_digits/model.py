@@ -27,11 +27,15 @@ LEVELS = (8, 6, 5)
 DECODED = ("gan", "vae", "vae-gan", "autoencoder", "sparse-autoencoder")
 WRITTEN = ("lstm", "gru", "transformer")
 FAMILIES = (*DECODED, *WRITTEN)
-SHIPPED = ("gan", "vae", "autoencoder", "sparse-autoencoder", "gru", "transformer")
-"""Families whose weights come with the plugin; the others can be trained."""
+SAMPLED = ("vae", "vae-gan", "autoencoder", "sparse-autoencoder")
+"""Families that draw codes as those of the training digits lie; a GAN draws noise."""
 
 DECODER = "decoder."
 """Prefix of the tensors of the token decoder of a family that writes."""
+
+MAX_GUIDANCE = 10
+EXAMPLES = "examples.codes"
+"""The tensor with the bits of the digits that a model learned from, where they are not those of the shipped ones."""
 
 ENCODER = "encoder."
 """Prefix of what only training needs, in float: the way from a picture to its tokens."""
@@ -57,12 +61,16 @@ class DigitModel:
             found, remedy = f"is no digit model: family {self.family!r}", "train one with `aigc train digits`"
             raise ModelError("M003", found, where=str(folder), allowed=", ".join(FAMILIES), remedy=remedy)
         decoder = {name: tensors.pop(name) for name in list(tensors) if name.startswith(DECODER)}
-        own = {name: value for name, value in tensors.items() if not name.startswith(("sampler.", ENCODER))}
+        own = {name: value for name, value in tensors.items() if not name.startswith(("sampler.", ENCODER, EXAMPLES))}
+        self._guidance = config.get("guidance", 0.0)
+        if not isinstance(self._guidance, int | float) or not 0 <= self._guidance <= MAX_GUIDANCE:
+            allowed = f"0 to {MAX_GUIDANCE}"
+            raise ModelError("M003", f"guidance is {self._guidance!r}", where=str(folder), allowed=allowed)
         self._sampler: CodeSampler | None = None
         self._decoder: Network | None = None
         with modelfile.loading(folder):
             self._network = Network(Program.from_json(config.get("network")), own)
-            if self.family.endswith("autoencoder"):
+            if self.family in SAMPLED:
                 self._sampler = CodeSampler(tensors)
             if self.family in WRITTEN:
                 stems = {name.removeprefix(DECODER): value for name, value in decoder.items()}
@@ -72,7 +80,7 @@ class DigitModel:
         """Pictures of labels: (B,) and as many streams to uint8 (B, 28, 28), 0 paper to 255 ink."""
         if self._decoder is not None:
             cells = (SIDE // 4) ** 2
-            tokens = write(self._network, labels, streams, cells, prod(LEVELS), temperature)
+            tokens = write(self._network, labels, streams, cells, prod(LEVELS), CLASSES, temperature, self._guidance)
             values = to_values(tokens, LEVELS).reshape(len(labels), SIDE // 4, SIDE // 4, len(LEVELS))
             return sampling.pixels(self._decoder({CODE: values}))[..., 0]
         latent = np.stack([self._latent(int(label), stream) for label, stream in zip(labels, streams, strict=True)])

@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import numpy as np
 from pydantic import ConfigDict, Field
 
 from aigc_content import InputError, Trainer, TrainRun
 from aigc_content.nn import modelfile
 from aigc_content.nn.fitconfig import FitConfig
-from aigc_digits import classifier, copies
+from aigc_digits import classifier, copies, proof
 from aigc_digits.data import DigitSet, Split, load_digits
 from aigc_digits.evaluation import evaluate
-from aigc_digits.model import FORMAT
+from aigc_digits.measure import bright_ink
+from aigc_digits.model import CLASSES, EXAMPLES, FORMAT, MAX_GUIDANCE, SAMPLED
+
+LEAST = 10
+"""Digits to learn from, at least."""
 
 Family = Literal[
     "gan",
@@ -35,11 +40,15 @@ class DigitsConfig(FitConfig):
 
     Attributes:
         family: one that draws, or ``classifier``, which reads digits, or ``copies``, which knows the training digits.
-        batch: pictures of a step.
+        batch: pictures of a step; all where there are fewer.
         pictures: how many training pictures to use, the first ones; 0 uses all.
         loss: what a GAN's players play for.
         augment: whether a GAN's discriminator sees its pictures changed at random (DiffAugment).
+        reading: weight of a GAN's loss for labels; see `aigc_content.nn.gan.GAN`.
+        rank: of the change that is learned where training continues from a model; 0 changes all weights.
         channels: of the decoder, at 7 x 7 and 14 x 14.
+        guidance: of a family that writes, when it draws (`aigc_content.nn.writing.write`); more makes digits that are
+            read better and differ less.
         tokenizer_minutes, tokenizer_steps: for the tokens, before a family that writes is trained; as ``minutes``
             and ``steps``.
     """
@@ -53,7 +62,10 @@ class DigitsConfig(FitConfig):
     pictures: int = Field(default=0, ge=0)
     loss: Literal["hinge", "non-saturating", "wasserstein"] = "hinge"
     augment: bool = False
+    reading: float = Field(default=0.0, ge=0, le=10)
+    rank: int = Field(default=0, ge=0, le=256)
     channels: tuple[int, int] = (64, 32)
+    guidance: float = Field(default=0.5, ge=0, le=MAX_GUIDANCE)
     tokenizer_minutes: float = Field(default=2.5, gt=0, le=10_000)
     tokenizer_steps: int = Field(default=0, ge=0)
 
@@ -61,7 +73,7 @@ class DigitsConfig(FitConfig):
 class DigitsTrainer(Trainer[DigitsConfig]):
     """Trains one family in float with rounding and writes its integers."""
 
-    objective: ClassVar[str] = "frechet"
+    objective: ClassVar[str] = "frechet_validation"
 
     def train(self, run: TrainRun[DigitsConfig]) -> None:
         """Train for the configured time and write the model folder.
@@ -79,14 +91,10 @@ class DigitsTrainer(Trainer[DigitsConfig]):
         from aigc_digits.families import learn
 
         split = _first(digits.train, run.config.pictures)
-        if len(split.labels) < run.config.batch:
-            raise InputError(
-                "DIG005",
-                f"{len(split.labels)} digits are fewer than a batch of {run.config.batch}",
-                where=str(run.data),
-                remedy="import more digits, or set --batch lower",
-            )
-        networks, tensors, steps = learn(run, split)
+        _check_count(run, split)
+        networks, tensors, steps = learn(run, split, digits.validation)
+        if not proof.copies().knows(digits.sha256):
+            tensors |= {EXAMPLES: proof.copies().code(bright_ink(split.images))}
         modelfile.save(run.out, {"format": FORMAT, "family": run.config.family, **networks}, tensors)
         figures = evaluate(run.out, digits)
         (run.out / "README.md").write_text(_card(run, digits, len(split.labels), steps, figures), "utf-8")
@@ -104,6 +112,18 @@ class DigitsTrainer(Trainer[DigitsConfig]):
         if kind == copies.FORMAT:
             return copies.evaluate_copies(model, digits)
         return evaluate(model, digits)
+
+
+def _check_count(run: TrainRun[DigitsConfig], split: Split) -> None:
+    """Refuse what nothing can be learned from."""
+    counts, family = np.bincount(split.labels, minlength=CLASSES), run.config.family
+    found = ""
+    if len(split.labels) < LEAST:
+        found = f"{len(split.labels)} digits to learn from: at least {LEAST}"
+    elif family in SAMPLED and counts.min() < 2:
+        found = f"{counts.min()} times the digit {counts.argmin()}: the family {family} needs each at least twice"
+    if found:
+        raise InputError("DIG005", found, where=str(run.data), remedy="import more digits, or use more --pictures")
 
 
 def _first(split: Split, count: int) -> Split:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aigc_digits.data import FILES, SIDE, import_digits, load_digits
+from PIL import Image
 
 from aigc_content import InputError
 
@@ -158,3 +159,35 @@ def test_folder_that_was_not_imported_is_refused(damage: str, tmp_path: Path) ->
     with pytest.raises(InputError) as caught:
         load_digits(tmp_path)
     assert caught.value.code == "DIG004"
+
+
+def picture(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def test_pictures_of_ones_own_are_imported(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (36, 28, 28)).astype(np.uint8)
+    for place, image in enumerate(images):
+        picture(tmp_path / "own" / str(place % 10) / f"{place:03}.png", image)
+    out = tmp_path / "out"
+    out.mkdir()
+    import_digits(tmp_path / "own", out)
+    digits = load_digits(out)
+    assert digits.source == "your digits"
+    assert len(digits.train.labels) == 33
+    assert (digits.train.images[:11] == images[:11]).all()
+    assert digits.train.labels[:11].tolist() == [*range(10), 0]
+    assert digits.validation.labels.tolist() == digits.test.labels.tolist() == [1, 3, 5]
+
+
+@pytest.mark.parametrize("how", ["size", "text"])
+def test_broken_picture_is_named(how: str, tmp_path: Path) -> None:
+    path = tmp_path / "own" / "3" / "a.png"
+    picture(path, np.zeros((28, 30) if how == "size" else (28, 28), np.uint8))
+    if how == "text":
+        path.write_text("no picture")
+    with pytest.raises(InputError, match="DIG003" if how == "size" else "DIG002") as caught:
+        import_digits(tmp_path / "own", tmp_path)
+    assert caught.value.where == str(path)

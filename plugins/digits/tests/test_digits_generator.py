@@ -9,12 +9,16 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from aigc_digits.digit import Digit
+from aigc_digits import proof
+from aigc_digits.conformance import four, pixels_of
+from aigc_digits.digit import Digit, rows_of
 from aigc_digits.evaluation import draw
 from aigc_digits.generator import PROVERS, Digits, cleaned
-from aigc_digits.measure import ink, thickness
-from aigc_digits.model import CLASSES, DECODER, FAMILIES, FORMAT, LATENT, LEVELS, SHIPPED, SIDE, DigitModel
+from aigc_digits.measure import bright_ink, ink, thickness
+from aigc_digits.model import CLASSES, DECODER, EXAMPLES, FAMILIES, FORMAT, LATENT, LEVELS, SIDE, DigitModel
 from aigc_digits.params import DigitParams, Family
+from aigc_digits.proof import copies, read, verify_digit
+from pydantic import ValidationError
 
 from aigc_content import Model, ModelError, Request, Stream
 from aigc_content.nn import modelfile
@@ -42,7 +46,7 @@ def untrained(folder: Path, family: str) -> Digits:
         tensors |= {DECODER + name: value for name, value in Twin(networks["decoder"]).export().items()}
     plain = {name: program.to_json() for name, program in networks.items()}
     modelfile.save(folder, {"format": FORMAT, "family": family, **plain}, tensors)
-    generator = Digits({family: Model(family, folder, "", "CC0-1.0", ())})
+    generator = Digits({"family": Model(family, folder, "", "CC0-1.0", ())})
     generator.open()
     return generator
 
@@ -84,12 +88,44 @@ def test_what_an_untrained_network_draws_proves_nothing(generator: Digits) -> No
 
 
 def test_only_the_models_that_are_needed_are_asked_for() -> None:
-    assert set(Digits.models_for(DigitParams(family="vae"))) == {"vae", *PROVERS}
+    asked = Digits.models_for(DigitParams(family="vae"))
+    assert set(asked) == {"family", *PROVERS}
+    assert asked["family"] is Digits.models["vae"]
+
+
+def test_a_model_of_the_users_own_is_drawn_with_and_proven(tmp_path: Path) -> None:
+    untrained(tmp_path, "gru")
+    params = DigitParams.model_validate({"model": str(tmp_path), "digit": 4, "confidence": 0})
+    assert Digits.models_for(params)["family"] == tmp_path
+    asset = Digit.model_validate({**four(), "family": "gru"})
+    assert verify_digit(asset, params).passed
+    config, tensors = modelfile.load(tmp_path)
+    known = {EXAMPLES: copies().code(bright_ink(asset.pixels[None]))}
+    modelfile.save(tmp_path, config, tensors | known)
+    proof.examples.cache_clear()
+    assert verify_digit(asset, params).constraint == "copy"
+    negative = asset.model_copy(update={"rows": rows_of(255 - asset.pixels)})
+    assert verify_digit(negative, params).constraint == "copy"
+    DigitModel(tmp_path).draw(np.array([1]), [Stream("with examples")])
+
+
+def test_model_and_family_are_not_given_together(tmp_path: Path) -> None:
+    untrained(tmp_path, "gan")
+    with pytest.raises(ValidationError, match="either model or family"):
+        DigitParams.model_validate({"model": str(tmp_path), "family": "gan"})
+
+
+def test_dark_ink_on_bright_paper_is_read_and_cleaned_as_its_negative() -> None:
+    pixels = pixels_of(four())
+    assert (read(np.stack([pixels, 255 - pixels])).argmax(axis=1) == 4).all()
+    spoilt = pixels.copy()
+    spoilt[1, 1] = 250
+    both = cleaned(np.stack([spoilt, 255 - spoilt]))
+    assert (both == np.stack([pixels, 255 - pixels])).all()
 
 
 def test_families_are_those_of_the_models() -> None:
-    assert get_args(Family) == SHIPPED
-    assert set(SHIPPED) <= set(FAMILIES)
+    assert set(get_args(Family)) == set(FAMILIES)
 
 
 def test_cleaning_takes_specks_and_faint_pixels_and_keeps_strokes() -> None:
@@ -130,3 +166,26 @@ def test_every_label_gets_a_digit(tmp_path: Path) -> None:
     drawn = draw(model, labels, "some")
     assert len(drawn) == 103
     assert (draw(model, labels[:7], "some") == drawn[:7]).all()
+
+
+@pytest.mark.parametrize("guidance", ["much", -1, 11, None])
+def test_broken_guidance_names_the_folder(tmp_path: Path, guidance: object) -> None:
+    untrained(tmp_path, "gru")
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(config | {"guidance": guidance}), "utf-8")
+    with pytest.raises(ModelError, match="guidance") as caught:
+        DigitModel(tmp_path)
+    assert caught.value.where == str(tmp_path)
+
+
+def test_guidance_changes_what_a_family_writes_and_no_batch(tmp_path: Path) -> None:
+    plain = untrained(tmp_path, "gru").model
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(config | {"guidance": 2.5}), "utf-8")
+    guided, labels = DigitModel(tmp_path), np.arange(6)
+
+    def drawn(model: DigitModel, part: slice) -> np.ndarray:
+        return model.draw(labels[part], [Stream(f"guided {place}") for place in range(6)][part])
+
+    assert (drawn(plain, slice(6)) != drawn(guided, slice(6))).any()
+    assert (drawn(guided, slice(6))[2:4] == drawn(guided, slice(2, 4))).all()

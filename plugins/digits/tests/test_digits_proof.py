@@ -115,6 +115,14 @@ def test_every_training_digit_is_its_own_copy(known: Copies, digits: DigitSet) -
         assert {known.distance(image) for image in split.images} == {0}
 
 
+def test_more_digits_can_be_known(known: Copies, digits: DigitSet) -> None:
+    image = digits.test.images[0]
+    assert known.distance(image) > 0
+    assert known.distance(image, known.code(digits.test.images[:3])) == 0
+    assert known.knows(digits.sha256)
+    assert not known.knows("")
+
+
 def test_centering_undoes_a_move() -> None:
     image = centered(written(1, 0).images[0])
     assert (centered(np.roll(image, (2, -3), (0, 1))) == image).all()

@@ -50,7 +50,7 @@ def material() -> Conformance:
     )
     place = files("aigc_levels") / "weights" / "dungeon" / GOLDEN
     golden = json.loads(place.read_text("utf-8")) if place.is_file() else []
-    return Conformance(params=_REQUESTS, broken=broken, golden=tuple(golden))
+    return Conformance(params=_REQUESTS, broken=broken, golden=golden)
 
 
 def _level(rows: tuple[str, ...], moves: str) -> dict[str, Any]:

@@ -25,10 +25,9 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 
-from aigc_content import InputError, InputFile, Node, did_you_mean, open_input, parse_document
+from aigc_content import InputError, InputFile, Node, Written, did_you_mean, open_input, parse_document
 from aigc_levels.faults import Keys, fault, first_error, listing
 from aigc_levels.rules import MAX_SIDE, MAX_TILES, MIN_SIDE, FrozenModel, Goal, Movement, Rules, Tile
-from aigc_levels.written import Written
 
 KINDS = ("void", "wall", "floor", "door", "water", "trap", "enemy", "loot", "key", "exit")
 """The vocabulary of the trained models, in the order of the plain data sets' characters."""

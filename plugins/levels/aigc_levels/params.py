@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 from pydantic import (
     Field,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
 
-from aigc_content import InputError, InputFile, Params, did_you_mean, open_input
+from aigc_content import InputError, InputFile, ModelFolder, Params, did_you_mean
 from aigc_levels.counts import CountLimit, Impossible, bounds
 from aigc_levels.faults import fault, listing
 from aigc_levels.game import Count, Game, GameRef, Range, Side, Span
 from aigc_levels.rules import FREE, Grid
 from aigc_levels.sketch import Sketch, contradiction
 from aigc_levels.solve import Cell
-from aigc_levels.written import Written
 
 if TYPE_CHECKING:
     from aigc_levels.tileset import Tileset
@@ -40,38 +35,6 @@ class PathLength(Span):
 
     min: Steps | None = None
     max: Steps | None = None
-
-
-@dataclass(frozen=True)
-class ModelFolder(Written):
-    """A model folder of the user's own.
-
-    Attributes:
-        name: as written.
-        path: absolute path of the folder.
-        config: sha256 of its ``config.json``.
-    """
-
-    name: str
-    path: Path
-    config: str
-
-    @classmethod
-    def read(cls, value: Any, info: ValidationInfo) -> Self:
-        """See `Written`."""
-        if not isinstance(value, str) or not value:
-            raise ValueError("the path of a model folder is expected")
-        config = open_input(f"{value.rstrip('/')}/config.json", info)
-        return cls(value, config.path.parent, config.sha256)
-
-    def written(self, *, digests: bool) -> Any:
-        """See `Written`."""
-        return {"sha256": self.config} if digests else self.name
-
-    @classmethod
-    def described(cls) -> JsonSchemaValue:
-        """See `Written`."""
-        return {"type": "string", "format": "path", "description": "a model folder, as `aigc train levels` writes"}
 
 
 class LevelParams(Params):

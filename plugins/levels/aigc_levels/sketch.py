@@ -14,10 +14,9 @@ import numpy as np
 from pydantic import ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 
-from aigc_content import InputFile, open_input
+from aigc_content import InputFile, Written, open_input
 from aigc_levels.rules import FREE, Flags, Grid, Rules
 from aigc_levels.solve import Cell, Unsolvable, components, distances, reachable, solve
-from aigc_levels.written import Written
 
 MAX_TEXT = 1 << 16
 

@@ -1,0 +1,1 @@
+"""Pixel-art characters, creatures, items and tiles for aigc_content."""

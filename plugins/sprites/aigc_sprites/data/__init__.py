@@ -1,0 +1,1 @@
+"""Importers of pictures, and the plain data set that they write."""

@@ -1,0 +1,146 @@
+"""The plain data set of sprites: pictures of 32 x 32 pixels, what each shows, and which are held out.
+
+A folder with two files. ``sprites.safetensors`` holds ``images``, uint8 (N, 32, 32, 4), RGBA. ``sprites.json`` tells
+source, license, what was left out and why, and for each picture its name, kind, class, tags and group.
+
+Pictures of one group are one drawing in several colors or poses; a group is learned from as a whole or held out as a
+whole, so that what is held out is truly unseen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
+
+from aigc_content import InputError
+from aigc_content.nn import data
+
+Pictures = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+SIDE = 32
+TENSORS, INFO, FORMAT = "sprites.safetensors", "sprites.json", "sprites-1"
+HELD_OUT = 15
+"""Percent of the groups that is held out."""
+
+_ALIKE = 92  # percent of two drawings' joint area that both cover: then they are one drawing
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one picture shows.
+
+    Attributes:
+        name: path within the source, without suffix.
+        kind: ``layer`` of a paper doll, ``monster``, ``item`` or ``tile``.
+        label: the layer's slot, or the class.
+        tags: words for what it shows.
+        group: name of the drawing.
+    """
+
+    name: str
+    kind: str
+    label: str
+    tags: tuple[str, ...]
+    group: str
+
+
+@dataclass(frozen=True, eq=False)
+class SpriteSet:
+    """An imported data set.
+
+    Attributes:
+        source, license: name and SPDX license.
+        sha256: of the pictures and what they show.
+        entries: one a picture.
+        images: (N, 32, 32, 4).
+    """
+
+    source: str
+    license: str
+    sha256: str
+    entries: tuple[Entry, ...]
+    images: Pictures
+
+    def split(self) -> tuple[list[int], list[int]]:
+        """Indices to learn from, and those held out."""
+        return data.split([f"{entry.kind}/{entry.label}/{entry.group}" for entry in self.entries], HELD_OUT)
+
+
+def write_set(
+    out: Path, source: str, license: str, entries: Sequence[Entry], images: Pictures, left_out: dict[str, Any]
+) -> None:
+    """Write a data set into an existing folder; groups are found here.
+
+    Args:
+        out: the folder.
+        source, license: as in `SpriteSet`.
+        entries: one a picture; pictures of one kind and label whose shapes are alike get one group.
+        images: (N, 32, 32, 4).
+        left_out: what was not taken, by reason, for people to read.
+    """
+    entries = _grouped(entries, images[..., 3] >= 128)
+    told = [asdict(entry) | {"tags": list(entry.tags)} for entry in entries]
+    digest = sha256(images.tobytes() + json.dumps(told, sort_keys=True).encode()).hexdigest()
+    info = {"format": FORMAT, "source": source, "license": license, "sha256": digest, "left_out": left_out}
+    (out / TENSORS).write_bytes(to_bytes({"images": np.ascontiguousarray(images)}))
+    (out / INFO).write_text(json.dumps(info | {"entries": told}, indent=1) + "\n", "utf-8")
+
+
+def load_set(folder: Path) -> SpriteSet:
+    """Read what `write_set` wrote.
+
+    Raises:
+        InputError: S020, it is no such folder.
+    """
+    try:
+        info = json.loads((folder / INFO).read_text("utf-8"))
+        if info["format"] != FORMAT:
+            raise ValueError(f"format {info['format']!r}")
+        images = load_file(folder / TENSORS)["images"]
+        entries = tuple(Entry(**{**told, "tags": tuple(told["tags"])}) for told in info["entries"])
+        if images.dtype != np.uint8 or images.shape != (len(entries), SIDE, SIDE, 4):
+            raise ValueError(f"images are {images.dtype} {images.shape}")
+        return SpriteSet(info["source"], info["license"], info["sha256"], entries, images)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        found = f"is no imported data set: {type(error).__name__}: {error}"
+        remedy = "`aigc data import rltiles --from SOURCE --out DIR` writes one"
+        raise InputError("S020", found, where=str(folder), remedy=remedy) from None
+
+
+def _grouped(entries: Sequence[Entry], shapes: Mask) -> list[Entry]:
+    """Entries with groups joined where two drawings of one kind and label cover the same pixels, or share a name."""
+    leader = list(range(len(entries)))
+
+    def find(place: int) -> int:
+        while leader[place] != place:
+            leader[place] = leader[leader[place]]
+            place = leader[place]
+        return place
+
+    families: dict[tuple[str, str], list[int]] = {}
+    for place, entry in enumerate(entries):
+        families.setdefault((entry.kind, entry.label), []).append(place)
+    for places in families.values():
+        flat = shapes[places].reshape(len(places), -1).astype(np.float32)
+        both = flat @ flat.T
+        areas = flat.sum(axis=1)
+        either = areas[:, None] + areas - both
+        alike = both * 100 >= either * _ALIKE
+        for i, j in zip(*np.nonzero(np.triu(alike, 1)), strict=True):
+            leader[find(places[int(j)])] = find(places[int(i)])
+        first: dict[str, int] = {}
+        for place in places:
+            leader[find(place)] = find(first.setdefault(entries[place].group, place))
+    names = [entries[find(place)].group for place in range(len(entries))]
+    return [Entry(**{**asdict(entry), "group": name}) for entry, name in zip(entries, names, strict=True)]

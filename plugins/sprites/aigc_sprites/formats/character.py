@@ -1,0 +1,73 @@
+"""``character.json``: what a sprite is made of, for an engine's character screen and for whoever gives credit.
+
+A format of this package: palette, and for each figure its pivot, its parts with tags, and its animations with the
+layers that each frame shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aigc_sprites.formats.frames import SOURCE_TYPE, animations, json_bytes
+from aigc_sprites.sprite import Sprite
+
+FORMAT = "aigc-sprites/character-1"
+
+
+def character(sprite: Sprite, name: str, credits: Sequence[Mapping[str, str]] = ()) -> bytes:
+    """The JSON file.
+
+    Args:
+        sprite: the asset.
+        name: its id, by which its line in ``manifest.jsonl`` is found.
+        credits: whom to name, such as ``{"name": ..., "license": ..., "url": ...}``.
+    """
+    rows = animations(sprite)
+    figures = [
+        {
+            "name": figure.name,
+            "pivot": {"x": figure.pivot[0], "y": figure.pivot[1]},
+            "parts": [{"layer": layer.name, "tags": list(layer.tags)} for layer in figure.layers],
+            "animations": [
+                {
+                    "name": row.name,
+                    "facing": row.facing,
+                    "frames": [
+                        {
+                            "duration": frame.duration,
+                            "layers": [
+                                layer.name
+                                for layer, cel in zip(figure.layers, frame.cels, strict=True)
+                                if cel is not None and not _empty(cel)
+                            ],
+                        }
+                        for frame in row.frames
+                    ],
+                }
+                for row in rows
+                if row.figure is figure
+            ],
+        }
+        for figure in sprite.figures
+    ]
+    return json_bytes(
+        {
+            "format": FORMAT,
+            "id": name,
+            "kind": sprite.kind,
+            "size": sprite.size,
+            "palette": list(sprite.palette),
+            "figures": figures,
+            "credits": [dict(credit) for credit in credits],
+            "digitalSourceType": SOURCE_TYPE,
+            "made": {
+                "id": name,
+                "manifest": "manifest.jsonl",
+                "again": "build the recipe again, with the plugin and the models of this id's line in the manifest",
+            },
+        }
+    )
+
+
+def _empty(cel: tuple[str, ...]) -> bool:
+    return not any(row.strip("0") for row in cel)

@@ -1,0 +1,237 @@
+"""Who proves what a sprite shows: a network that reads a picture's class, slot or tag from shape and light alone.
+
+It learns from the real pictures and no drawing network learns from it, so what it reads is an independent witness. It
+runs in integers and needs no torch; `train_reader` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aigc_content.nn import modelfile, sampling
+from aigc_content.nn.program import Conv, Input, Linear, Program, Reshape, SpaceToDepth
+from aigc_content.nn.run import Network
+from aigc_sprites import model as m
+from aigc_sprites.palette import oklab
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from aigc_content import TrainRun
+    from aigc_content.nn.trainlog import Parts
+    from aigc_sprites.data.dataset import SpriteSet
+    from aigc_sprites.train import SpriteConfig
+
+FORMAT = "sprites-reader-1"
+PICTURE = "picture"
+ANSWERS = (*m.LABELS, *m.WORDS)
+UNITS = 10_000
+
+Seen = npt.NDArray[np.int8]
+"""What the network is given: 127 where a pixel shows, and its lightness, (B, 32, 32, 2)."""
+
+
+def program() -> Program:
+    """Logits of `ANSWERS` from activations (32, 32, 2)."""
+    return Program(
+        (
+            Input(PICTURE, (32, 32, 2)),
+            SpaceToDepth(),  # (16, 16, 8)
+            Conv(32),
+            Conv(32),
+            SpaceToDepth(),  # (8, 8, 128)
+            Conv(64),
+            SpaceToDepth(),  # (4, 4, 256)
+            Conv(96),
+            Reshape((4 * 4 * 96,)),
+            Linear(64),
+            Linear(len(ANSWERS), "set"),
+        )
+    )
+
+
+def seen(pictures: npt.NDArray[np.uint8]) -> Seen:
+    """Pictures (B, H, W, 4) as the network sees them."""
+    shown = pictures[..., 3] > 0
+    light = oklab(pictures[..., :3].reshape(-1, 3))[:, 0].reshape(shown.shape) * 127 // 1000
+    return np.stack([np.where(shown, 127, 0), np.where(shown, light, 0)], axis=-1).astype(np.int8)
+
+
+class Reader:
+    """Reads sprites.
+
+    Args:
+        folder: a model folder, as ``aigc train sprites --network reader`` writes it.
+
+    Raises:
+        ModelError: it cannot be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        config, tensors = modelfile.load(folder)
+        with modelfile.loading(folder):
+            self._network = Network(Program.from_json(config.get("network")), tensors)
+
+    def labels(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """What share each of `aigc_sprites.model.LABELS` has in its belief, in 1/10,000: (B, labels)."""
+        return _shares(self._network({PICTURE: seen(pictures)})[:, : len(m.LABELS)])
+
+    def words(self, pictures: npt.NDArray[np.uint8], slot: str) -> dict[str, npt.NDArray[np.int64]]:
+        """What share each tag of a slot has, in 1/10,000, by tag."""
+        places = [place for place, word in enumerate(m.WORDS) if word.startswith(f"{slot}/")]
+        logits = self._network({PICTURE: seen(pictures)})[:, len(m.LABELS) :][:, places]
+        return {
+            m.WORDS[place].partition("/")[2]: column for place, column in zip(places, _shares(logits).T, strict=True)
+        }
+
+
+def _shares(logits: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    weights = sampling.weights(np.ascontiguousarray(logits))
+    shares: npt.NDArray[np.int64] = weights * UNITS // weights.sum(axis=1, keepdims=True)
+    return shares
+
+
+def train_reader(run: TrainRun[SpriteConfig], sprites: SpriteSet) -> None:
+    """Learn from pictures that are moved, mirrored, lightened and partly covered at random."""
+    import torch
+
+    from aigc_content.nn.data import epochs
+    from aigc_content.nn.train import fit
+    from aigc_content.nn.twin import Twin
+
+    config = run.config
+    torch.manual_seed(config.seed)
+    known, held = (_samples(sprites, part) for part in sprites.split())
+    twin = Twin(program())
+
+    def make(chosen: list[int], rng: np.random.Generator) -> _Samples:
+        pictures = [_varied(known.pictures[place], bool(known.slots[place]), rng) for place in chosen]
+        return _Samples(np.stack(pictures), known.labels[chosen], known.words[chosen], known.slots[chosen])
+
+    def held_out(trained: nn.Module) -> float:
+        with torch.no_grad():
+            return sum(float(total) / max(1, count) for total, count in _losses(trained, held).values())
+
+    batches = epochs(range(len(known)), config.batch, config.seed, make)
+    steps = fit(twin, batches, _losses, config, held_out=held_out, run=run)
+    modelfile.save(run.out, {"format": FORMAT, "network": twin.program.to_json()}, twin.export())
+    figures = evaluate_reader(run.out, sprites)
+    (run.out / "README.md").write_text(_card(run, sprites, len(known), steps, figures), "utf-8")
+
+
+def evaluate_reader(folder: Path, sprites: SpriteSet) -> dict[str, int | float | str]:
+    """Shares of held-out pictures that are read right: what they are, and their tags; by kind and slot."""
+    reader, held = Reader(folder), _samples(sprites, sprites.split()[1])
+    pictures = np.stack([sprites.images[place] for place in held.places])
+    read = reader.labels(pictures).argmax(axis=1)
+    figures: dict[str, int | float | str] = {"held_out_pictures": len(held)}
+    for kind in ("layer", "monster", "item"):
+        mask = np.array([m.LABELS[label].startswith(kind) for label in held.labels])
+        figures[f"{kind}_accuracy"] = round(float((read == held.labels)[mask].mean()), 4)
+    hits, count = 0, 0
+    for slot in sorted({str(slot) for slot in held.slots if slot}):
+        mask = (held.slots == slot) & (held.words < len(m.WORDS))
+        if mask.any():
+            shares = reader.words(pictures[mask], slot)
+            best = np.stack(list(shares.values())).argmax(axis=0)
+            told = [m.WORDS[word].partition("/")[2] for word in held.words[mask]]
+            right = sum(list(shares)[place] == tag for place, tag in zip(best, told, strict=True))
+            figures[f"tags_{slot}"] = round(right / int(mask.sum()), 4)
+            hits, count = hits + right, count + int(mask.sum())
+    return figures | {"tags": round(hits / max(1, count), 4)}
+
+
+class _Samples:
+    """Pictures with what they show; ``words`` beyond the last word is none."""
+
+    def __init__(
+        self, pictures: Seen, labels: npt.NDArray[np.int64], words: npt.NDArray[np.int64], slots: npt.NDArray[np.str_]
+    ) -> None:
+        self.pictures, self.labels, self.words, self.slots = pictures, labels, words, slots
+        self.places: Sequence[int] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def _samples(sprites: SpriteSet, places: Sequence[int]) -> _Samples:
+    chosen = [p for p in places if f"{sprites.entries[p].kind}/{sprites.entries[p].label}" in m.LABELS]
+    entries = [sprites.entries[place] for place in chosen]
+    labels = [m.LABELS.index(f"{entry.kind}/{entry.label}") for entry in entries]
+    words = [m.word_of(entry.label, entry.tags) for entry in entries]
+    slots = [entry.label if entry.kind == "layer" else "" for entry in entries]
+    found = _Samples(seen(sprites.images[chosen]), np.array(labels), np.array(words), np.array(slots))
+    found.places = chosen
+    return found
+
+
+def _varied(picture: Seen, layer: bool, rng: np.random.Generator) -> Seen:
+    """Moved, mirrored unless it is a layer, in another light, a field of it covered."""
+    far = 1 if layer else 3
+    result = np.roll(picture, rng.integers(-far, far + 1, 2), (0, 1))
+    if not layer and rng.random() < 0.5:
+        result = result[:, ::-1]
+    result = result.copy()
+    light = result[..., 1].astype(np.int64) * rng.integers(70, 131) // 100 + rng.integers(-12, 13)
+    result[..., 1] = np.where(result[..., 0] > 0, np.clip(light, 0, 127), 0)
+    top, left = rng.integers(0, 24, 2)
+    if rng.random() < 0.5:
+        result[top : top + 8, left : left + 8] = 0
+    return result
+
+
+def _losses(twin: nn.Module, batch: _Samples) -> Parts:
+    """Cross-entropy of what a picture is, and of its tag among those of its slot."""
+    import torch
+
+    from aigc_content.nn import losses
+
+    logits: Tensor = twin({PICTURE: torch.from_numpy(batch.pictures).float()})
+    labels = torch.from_numpy(batch.labels)
+    parts: Parts = {"label": (losses.cross_entropy(logits[:, : len(m.LABELS)], labels).sum(), len(batch))}
+    tagged = np.flatnonzero(batch.words < len(m.WORDS))
+    if len(tagged):
+        words = logits[tagged][:, len(m.LABELS) :]
+        allowed = np.array([[word.startswith(f"{batch.slots[place]}/") for word in m.WORDS] for place in tagged])
+        words = words.masked_fill(~torch.from_numpy(allowed), -30.0)
+        told = torch.from_numpy(batch.words[tagged])
+        parts["tag"] = (losses.cross_entropy(words, told).sum(), len(tagged))
+    return parts
+
+
+def _card(
+    run: TrainRun[SpriteConfig],
+    sprites: SpriteSet,
+    learned: int,
+    steps: int,
+    figures: Mapping[str, int | float | str],
+) -> str:
+    """The model card (Hugging Face layout)."""
+    config = run.config
+    table = "\n".join(f"| {name} | {value} |" for name, value in figures.items())
+    return f"""---
+name: sprites-reader
+license: {sprites.license}
+library_name: aigc_content
+datasets:
+  - {sprites.source}
+---
+
+# sprites-reader
+
+Reads what a sprite shows (class, slot, tag) from shape and light: the witness that `aigc_sprites` proves its sprites
+with.
+
+- Data: {learned:,} pictures of {sprites.source}, moved, mirrored, lightened, partly covered (sha256
+  `{sprites.sha256}`).
+- Training: {steps:,} steps of {config.batch} pictures, seed {config.seed}, learning rate {config.learning_rate:g}.
+
+| figure (held-out drawings) | value |
+| --- | --- |
+{table}
+"""

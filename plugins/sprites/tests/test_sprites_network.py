@@ -1,0 +1,199 @@
+"""What the sprite networks see and how pictures are drawn with one that has learned nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aigc_sprites import model as m
+from aigc_sprites import reader
+from aigc_sprites.copies import Copies, bits_of, pack
+from aigc_sprites.draw import FORMAT, Canvas, Schedule, SpriteModel
+from aigc_sprites.tokens import CLEAR, DARK, FIRST, HIDDEN, LEVELS, MATERIALS, TOKENS
+from aigc_sprites.train import Drawing, Wardrobe, hide, moved, varied
+
+from aigc_content import ModelError, Stream
+from aigc_content.nn import modelfile
+from aigc_content.nn.unet import UNetConfig
+
+SIZES = UNetConfig(m.PLANES, tuple(m.CONDITIONS.values()), m.OUTPUTS, (8, 12), ((1,), (1,)), ((1,),))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A painter that has learned nothing."""
+    import torch
+
+    from aigc_content.nn.unet_train import UNet
+
+    torch.manual_seed(0)
+    found = tmp_path_factory.mktemp("painter")
+    rng = np.random.default_rng(0)
+    ramps = {
+        "ramps.colors": rng.integers(0, 256, (9, MATERIALS, LEVELS, 3)).astype(np.uint8),
+        "ramps.labels": np.arange(9, dtype=np.uint8) % 3,
+        "ramps.materials": (np.arange(9, dtype=np.uint8) % 4) + 1,
+    }
+    modelfile.save(found, {"format": FORMAT, "network": SIZES.to_json()}, UNet(SIZES).export() | ramps)
+    return found
+
+
+def shape(seed: int = 0) -> np.ndarray:
+    """A figure of two materials with an outline."""
+    rng = np.random.default_rng(seed)
+    tokens = np.zeros((32, 32), np.uint8)
+    tokens[6:26, 8:20] = DARK
+    tokens[7:25, 9:19] = FIRST + rng.integers(0, LEVELS)
+    tokens[12:18, 9:19] = FIRST + LEVELS + rng.integers(0, LEVELS)
+    return tokens
+
+
+def drawing(label: str = "monster/animal", seed: int = 0) -> Drawing:
+    return Drawing(shape(seed), np.zeros((MATERIALS, LEVELS, 3), np.uint8), label, len(m.WORDS))
+
+
+def canvases(count: int) -> list[Canvas]:
+    told = m.describe(shape(), "monster/animal", len(m.WORDS))
+    empty = np.zeros((32, 32), np.uint8)
+    hidden = np.full((32, 32), HIDDEN, np.uint8)
+    return [Canvas(hidden.copy(), empty, told.copy(), Stream(f"canvas {place}")) for place in range(count)]
+
+
+def test_every_pixel_is_drawn_and_company_changes_none(folder: Path) -> None:
+    painter, schedule = SpriteModel(folder), Schedule(steps=5)
+    together = canvases(3)
+    painter.draw(together, schedule)
+    assert max(int(canvas.tokens.max()) for canvas in together) < TOKENS
+    alone = canvases(3)[1:2]
+    painter.draw(alone, schedule)
+    assert (alone[0].tokens == together[1].tokens).all()
+    assert (together[0].tokens != together[1].tokens).any()
+
+
+def test_known_pixels_stay(folder: Path) -> None:
+    (canvas,) = canvases(1)
+    canvas.tokens[:16] = shape()[:16]
+    SpriteModel(folder).draw([canvas], Schedule(steps=3, guidance=0))
+    assert (canvas.tokens[:16] == shape()[:16]).all()
+    assert (canvas.tokens < TOKENS).all()
+
+
+def test_schedule_begins_slowly_and_ends_with_all() -> None:
+    schedule = Schedule(steps=8)
+    left = [schedule.left(step, 1000) for step in range(8)]
+    drawn = -np.diff([1000, *left])
+    assert left[-1] == 0
+    assert (np.diff(drawn) >= 0).all()
+    assert Schedule(steps=1).left(0, 77) == 0
+
+
+def test_ramps_are_those_of_the_label_with_materials_enough(folder: Path) -> None:
+    painter = SpriteModel(folder)
+    own = {painter.colors[place].tobytes() for place in (1, 4, 7) if painter.materials[place] >= 3}
+    found = {painter.ramps(m.LABELS[1], 3, Stream(f"ramps {place}")).tobytes() for place in range(20)}
+    assert found == own
+
+
+@pytest.mark.parametrize("spoil", ["format", "ramps", "network"])
+def test_broken_painter_is_refused(folder: Path, tmp_path: Path, spoil: str) -> None:
+    config, tensors = modelfile.load(folder)
+    if spoil == "format":
+        config["format"] = "other"
+    elif spoil == "ramps":
+        tensors["ramps.labels"] = tensors["ramps.labels"][1:]
+    else:
+        tensors.pop("plane0.t")
+    modelfile.save(tmp_path, config, tensors)
+    with pytest.raises(ModelError) as caught:
+        SpriteModel(tmp_path)
+    assert caught.value.where == str(tmp_path)
+
+
+def test_conditions_describe_a_picture() -> None:
+    told = dict(zip(m.NAMES, m.describe(shape(), "layer/body", 3).tolist(), strict=True))
+    assert told["label"] == m.LABELS.index("layer/body")
+    assert told["materials"] == 2
+    assert told["mirror"] == 1
+    assert told["word"] == 3
+    lone = shape()
+    lone[8:20, 24] = DARK
+    assert dict(zip(m.NAMES, m.describe(lone, "layer/body", 3).tolist(), strict=True))["mirror"] == 0
+    assert all(value < m.CONDITIONS[name] for name, value in told.items())
+
+
+def test_word_of_a_layer_is_its_first_known_tag() -> None:
+    assert m.WORDS[m.word_of("body", ("robe",))] == "body/robe"
+    assert m.word_of("body", ()) == m.word_of("cloak", ("robe",)) == len(m.WORDS) < m.untold("word")
+
+
+def test_pictures_move_only_within_their_frame() -> None:
+    for dy, dx in ((-40, 0), (40, 3), (0, -40), (2, 40)):
+        result = moved(shape(), dy, dx)
+        assert (
+            np.bincount(result.ravel(), minlength=TOKENS).tolist()
+            == np.bincount(shape().ravel(), minlength=TOKENS).tolist()
+        )
+        assert not (result[0, :, None] != CLEAR).all()
+    rows = np.flatnonzero(moved(shape(), -40, 0).any(axis=1))
+    assert rows[0] == 0
+    assert rows[-1] == 19
+
+
+def test_variation_keeps_form_and_outline() -> None:
+    for seed in range(20):
+        result = varied(drawing(), np.random.default_rng(seed))
+        assert int((result != CLEAR).sum()) == int((shape() != CLEAR).sum())
+        assert int((result == DARK).sum()) == int((shape() == DARK).sum())
+    layer = varied(drawing("layer/body"), np.random.default_rng(0))
+    assert ((layer != CLEAR) == (shape() != CLEAR)).all()
+
+
+def test_hidden_cells_are_what_is_asked_for() -> None:
+    wardrobe = Wardrobe([drawing("layer/base"), drawing("layer/legs", 1)])
+    batch = hide([drawing("layer/body"), drawing()], wardrobe, np.random.default_rng(0), rate=0.5)
+    hidden = batch.planes[:, 0] == HIDDEN
+    assert ((batch.targets >= 0) == hidden).all()
+    assert (batch.targets[0][hidden[0]] == shape()[hidden[0]]).all()
+    assert 0.4 < hidden.mean() < 0.6
+    assert batch.planes[0, 1].any()
+    assert not batch.planes[1, 1].any()
+    loose = hide([drawing()] * 30, wardrobe, np.random.default_rng(0))
+    words = loose.told[:, m.INDEX["word"]]
+    assert (words == m.untold("word")).any()
+    assert (words == len(m.WORDS)).any()
+
+
+def test_copies_are_known_wherever_they_stand_and_in_any_light() -> None:
+    def seen(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return tokens != CLEAR, (tokens.astype(np.int64) - FIRST) % LEVELS * (tokens >= FIRST)
+
+    known = Copies(pack(np.stack([bits_of(*seen(shape(3)))])))
+    assert known.distance(*seen(shape(3))) == 0
+    assert known.distance(*seen(moved(shape(3), 4, -2))) == 0
+    assert known.distance(*seen(shape(3)[:, ::-1])) == 0
+    other = np.zeros((32, 32), np.uint8)
+    other[4:12, 2:30] = FIRST + 5
+    assert known.distance(*seen(other)) > 400
+    assert known.distance(*seen(np.zeros((32, 32), np.uint8))) == 1000
+
+
+def test_reader_gives_shares_of_answers(tmp_path: Path) -> None:
+    import torch
+
+    from aigc_content.nn.twin import Twin
+
+    torch.manual_seed(0)
+    twin = Twin(reader.program())
+    modelfile.save(tmp_path, {"format": reader.FORMAT, "network": twin.program.to_json()}, twin.export())
+    pictures = np.zeros((2, 32, 32, 4), np.uint8)
+    pictures[0, 4:20, 4:20] = (200, 100, 50, 255)
+    found = reader.Reader(tmp_path)
+    assert found.labels(pictures).shape == (2, len(m.LABELS))
+    assert set(found.words(pictures, "body")) == {
+        word.partition("/")[2] for word in m.WORDS if word.startswith("body/")
+    }
+    assert (np.abs(found.labels(pictures).sum(axis=1) - reader.UNITS) < len(m.LABELS)).all()
+    grays = reader.seen(pictures)
+    assert grays[0, 10, 10].tolist()[0] == 127
+    assert not grays[1].any()
