@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--styles", nargs="+", choices=STYLES, default=list(STYLES))
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--steps", type=int, default=0, help="in place of --minutes")
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=3e-4)
     parser.add_argument("--count", type=int, default=2000, help="digits drawn with each model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="folder for the models; what is there is not trained again")

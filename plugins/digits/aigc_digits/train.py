@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from aigc_content import InputError, Trainer, TrainRun
 from aigc_content.nn import modelfile
@@ -20,6 +20,12 @@ from aigc_digits.model import CLASSES, EXAMPLES, FORMAT, MAX_GUIDANCE, SAMPLED
 
 LEAST = 10
 """Digits to learn from, at least."""
+RATES = {
+    **dict.fromkeys(("vae", "autoencoder", "sparse-autoencoder"), 2e-3),
+    **dict.fromkeys(("lstm", "gru", "transformer"), 3e-3),
+    "classifier": 1.5e-3,
+}
+"""Learning rates by family; a GAN's players lose each other above 5e-4, which is the default of all others."""
 
 Family = Literal[
     "gan",
@@ -40,6 +46,7 @@ class DigitsConfig(FitConfig):
 
     Attributes:
         family: one that draws, or ``classifier``, which reads digits, or ``copies``, which knows the training digits.
+        learning_rate: before decay; if it is not given, that of `RATES` for the family.
         batch: pictures of a step; all where there are fewer.
         pictures: how many training pictures to use, the first ones; 0 uses all.
         loss: what a GAN's players play for.
@@ -57,7 +64,7 @@ class DigitsConfig(FitConfig):
 
     family: Family = "gan"
     minutes: float = Field(default=8.0, gt=0, le=10_000)
-    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    learning_rate: float = Field(default=5e-4, gt=0, le=1)
     batch: int = Field(default=64, ge=2, le=4096)
     pictures: int = Field(default=0, ge=0)
     loss: Literal["hinge", "non-saturating", "wasserstein"] = "hinge"
@@ -68,6 +75,13 @@ class DigitsConfig(FitConfig):
     guidance: float = Field(default=0.5, ge=0, le=MAX_GUIDANCE)
     tokenizer_minutes: float = Field(default=2.5, gt=0, le=10_000)
     tokenizer_steps: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rate_of_family(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "learning_rate" not in data and data.get("family") in RATES:
+            return {**data, "learning_rate": RATES[data["family"]]}
+        return data
 
 
 class DigitsTrainer(Trainer[DigitsConfig]):
