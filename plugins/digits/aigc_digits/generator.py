@@ -27,7 +27,7 @@ _SPECK = 8  # pixels: fewer that hang together are no stroke
 class Digits(Generator[DigitParams, Digit]):
     """Handwritten digits of eight families of networks."""
 
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     models: ClassVar[Mapping[str, ModelRef]] = {
         name: ModelRef("aigc_digits", f"weights/{name}") for name in (*FAMILIES, *PROVERS)
     }

@@ -82,7 +82,7 @@ def test_shipped_classifier_reads_and_is_small() -> None:
     assert shares.shape == (1, NO_DIGIT + 1)
     assert int(shares.sum()) <= UNITS
     assert asset["confidence"] > 0.9
-    assert (reading_folder() / "model.safetensors").stat().st_size < 400_000
+    assert (reading_folder() / "model.safetensors").stat().st_size < 700_000
 
 
 def test_pictures_without_a_digit_are_told_from_digits() -> None:
