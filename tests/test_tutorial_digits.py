@@ -138,6 +138,11 @@ def test_search_space_can_be_searched(tmp_path: Path) -> None:
     assert set(read_space(tmp_path / "space.yaml", DigitsConfig, "digits").space) == {"learning_rate", "loss"}
 
 
+def test_first_trial_of_a_search_has_the_rate_of_its_family(tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_text("family: vae\nlearning_rate: {low: 1e-4, high: 1e-2}\n", "utf-8")
+    assert read_space(tmp_path / "space.yaml", DigitsConfig, "digits").defaults == {"learning_rate": 2e-3}
+
+
 def test_every_family_is_told_of() -> None:
     table = [line for line in TUTORIAL.read_text("utf-8").splitlines() if line.startswith("| `")]
     assert sorted(re.findall(r"`([^`]+)`", " ".join(table))) == sorted(FAMILIES)

@@ -79,15 +79,11 @@ def read_space(path: Path, kind: type[BaseModel], generator: str) -> SpaceFile:
         where = root.mark.within(str(path))
         raise InputError("R020", "there is nothing to search", where=where, allowed="a range or a list of values")
     fixed = {key: nodes[0].plain() for key, nodes in values.items() if key not in searched}
-    return SpaceFile(searched, fixed, _defaults(kind, first, searched), inputs)
-
-
-def _defaults(kind: type[BaseModel], first: Mapping[str, Node], space: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain defaults of the searched options, as the configuration writes them."""
     needed = {name for name, field in kind.model_fields.items() if field.is_required()}
-    options = {key: node.plain() for key, node in first.items() if key in needed}
-    written = kind.model_construct(**options).model_dump(mode="json", warnings=False)
-    return {key: written[key] for key in space if key not in needed and key in written}
+    usual = check({key: node for key, node in first.items() if key in needed or key not in searched})
+    written = usual.model_dump(mode="json", warnings=False)  # a default may follow from other options
+    defaults = {key: written[key] for key in searched if key not in needed and key in written}
+    return SpaceFile(searched, fixed, defaults, inputs)
 
 
 class _Reader:
