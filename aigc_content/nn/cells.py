@@ -24,14 +24,13 @@ _STATE = np.float32(1 / tables.ONE)
 _OUTPUT = np.float32(MAX_ACTIVATION / tables.ONE)
 _GATED_OUTPUT = np.float32(MAX_ACTIVATION / tables.ONE**2)
 _BLOCK_SCORES = 1 << 20
+_BLOCK_QUERIES = 48
 _Number = TypeVar("_Number", np.int8, np.int32)
 
 
 def lookup(values: Int32, table: Int32) -> Int32:
     """Entries of a table of `tables.sigmoid` or `tables.tanh` for values in 1/256 nat, beyond its ends the last."""
-    index = np.clip(values, -tables.HALF, tables.HALF - 1)
-    index += tables.HALF
-    entries: Int32 = table[index]
+    entries: Int32 = table.take(values + tables.HALF, mode="clip")
     return entries
 
 
@@ -72,24 +71,29 @@ def attend(q: Int8, keys: Int8, values: Int8, start: int, causal: bool, score: F
     out = np.empty((batch, steps, width), dtype=np.int8)
     if not out.size:
         return out
-    block = max(1, _BLOCK_SCORES // max(1, heads * steps * span))
-    hidden = np.arange(span) > np.arange(start, start + steps)[:, None] if causal else None  # (T, S)
+    rows = _BLOCK_QUERIES if causal else steps  # a block of queries need not look at keys behind its last one
+    block = max(1, _BLOCK_SCORES // max(1, heads * min(rows, steps) * span))
     table = tables.weighing().astype(np.float32)
     for first in range(0, batch, block):
         part = slice(first, first + block)
         queries = q[part].reshape(-1, steps, heads, size).transpose(0, 2, 1, 3).astype(np.float32)
-        scores = queries @ keys[part].astype(np.float32).transpose(0, 1, 3, 2)  # (b, H, T, S)
-        if hidden is not None:
-            scores[:, :, hidden] = -np.inf
-        below = scores.max(axis=3, keepdims=True) - scores
-        below *= score[:, None, None]
-        np.rint(below, out=below)
-        np.minimum(below, np.float32(len(table) - 1), out=below)
-        weights = table[below.astype(np.int16)]
-        mixed = weights @ values[part].astype(np.float32)  # (b, H, T, D)
-        mixed *= np.float32(1) / weights.sum(axis=3, keepdims=True)
-        mixed *= mix.reshape(heads, 1, size)
-        out[part] = _activations(mixed).transpose(0, 2, 1, 3).reshape(-1, steps, width)
+        seen_keys = keys[part].astype(np.float32).transpose(0, 1, 3, 2)  # (b, H, D, S)
+        seen_values = values[part].astype(np.float32)
+        for top in range(0, steps, rows):
+            own = slice(top, min(steps, top + rows))
+            seen = min(span, start + own.stop) if causal else span
+            scores = queries[:, :, own] @ seen_keys[..., :seen]  # (b, H, t, s)
+            if causal:
+                scores[:, :, np.arange(seen) > np.arange(start + own.start, start + own.stop)[:, None]] = -np.inf
+            below = scores.max(axis=3, keepdims=True) - scores
+            below *= score[:, None, None]
+            np.rint(below, out=below)
+            np.minimum(below, np.float32(len(table) - 1), out=below)
+            weights = table[below.astype(np.int16)]
+            mixed = weights @ seen_values[:, :, :seen]  # (b, H, t, D)
+            mixed *= np.float32(1) / weights.sum(axis=3, keepdims=True)
+            mixed *= mix.reshape(heads, 1, size)
+            out[part, own] = _activations(mixed).transpose(0, 2, 1, 3).reshape(-1, own.stop - own.start, width)
     return out
 
 

@@ -46,6 +46,7 @@ from aigc_content.nn.sequences import GRU, LSTM, MAX_SPAN, Attention, Positions,
 
 Array = npt.NDArray[Any]
 _Number = TypeVar("_Number", np.int8, np.int32)
+_LEAST, _MOST = np.int32(-MAX_RESIDUAL), np.int32(MAX_RESIDUAL)
 
 
 class State:
@@ -216,7 +217,7 @@ class Network:
             self._kernels.add_vector(_grid(total), vector)
         else:
             raise ValueError(f"a value {value.shape} cannot be added to {r.shape}: lengths differ")
-        run.r = np.clip(total, -MAX_RESIDUAL, MAX_RESIDUAL, out=total)
+        run.r = _bounded(total)
 
     def _embed(self, name: str, op: Embed, run: _Run) -> None:
         self._add(run, self._rows(name, run.inputs[op.input], op.rows))
@@ -227,12 +228,15 @@ class Network:
         if stop > op.length:
             raise ValueError(f"{name}: {stop} positions: at most {op.length}")
         r += self._tensors[f"{name}.t"][start:stop]
-        np.clip(r, -MAX_RESIDUAL, MAX_RESIDUAL, out=r)
+        _bounded(r)
 
     def _condition(self, name: str, op: Condition, run: _Run) -> None:
         tokens = run.inputs[op.input].astype(np.int64)
         if (tokens >= op.sizes).any() or (tokens < 0).any():
             raise ValueError(f"{name}: tokens of {op.input!r} beyond their sizes {op.sizes}")
+        if len(op.sizes) == 1:
+            self._add(run, self._rows(name, tokens[:, 0], op.sizes[0]))
+            return
         offsets = np.cumsum((0, *op.sizes[:-1]))
         self._add(run, self._rows(name, tokens + offsets, sum(op.sizes)).sum(axis=1, dtype=np.int32))
 
@@ -383,6 +387,12 @@ def checked(program: Program, tensors: Mapping[str, Array]) -> dict[str, Array]:
 
 def _refused(found: str, allowed: str = "", remedy: str = "") -> ModelError:
     return ModelError("M005", found, allowed=allowed, remedy=remedy or "fetch the model again")
+
+
+def _bounded(residual: Int32) -> Int32:
+    """Within the bounds of ``r``, in place; two passes are faster than `numpy.clip` where arrays are small."""
+    np.maximum(residual, _LEAST, out=residual)
+    return np.minimum(residual, _MOST, out=residual)
 
 
 def _grid(values: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
