@@ -115,6 +115,9 @@ class Report:
         figure = Figure(figsize=(8, 4), dpi=100, layout="constrained")
         axes = figure.add_subplot(xlabel="trial", ylabel=self.objective)
         complete = [(outcome.number, outcome.value) for outcome in self.outcomes if outcome.value is not None]
+        values = [value for _, value in complete]
+        if values and 0 < _WIDE * min(values) < max(values):
+            axes.set_yscale("log")
         axes.scatter(
             [number for number, _ in complete], [value for _, value in complete], color=_OTHER, label="trial"
         )
@@ -146,6 +149,7 @@ class Report:
 
 
 _STATES = ("complete", "pruned", "failed")
+_WIDE = 20  # values this far apart are shown by their logarithms
 
 
 def shown(value: Any) -> str:
