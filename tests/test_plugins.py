@@ -18,7 +18,7 @@ HEAD = "from aigc_content.hookspecs import *\n"
 def loose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Registry]]:
     """Write plugins as loose files (name to source) and discover them alone."""
     before, path = set(sys.modules), list(sys.path)
-    monkeypatch.setenv("AIGC_DISABLE_PLUGINS", "levels, digits")
+    monkeypatch.setenv("AIGC_DISABLE_PLUGINS", "levels, digits, sprites")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def write(**sources: str) -> Registry:
@@ -56,7 +56,7 @@ def test_loose_package_comes_by_folder(names_plugin: Path) -> None:
 
 
 def test_disabled_plugin_is_not_imported(loose: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIGC_DISABLE_PLUGINS", "levels, digits, bad_one")
+    monkeypatch.setenv("AIGC_DISABLE_PLUGINS", "levels, digits, sprites, bad_one")
     registry = loose(bad_one="raise RuntimeError('must not run')\n")
     assert not registry.broken
     assert "bad_one" not in sys.modules
