@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from aigc_content import ModelFolder, Verdict
+from aigc_content import ModelError, ModelFolder, Verdict
 from aigc_content.nn import modelfile
 from aigc_digits.classifier import UNITS, Classifier
-from aigc_digits.copies import LIMIT, Copies
+from aigc_digits.copies import BITS, LIMIT, Copies
 from aigc_digits.data import Bytes
 from aigc_digits.digit import Digit
 from aigc_digits.measure import bright_ink
@@ -36,8 +36,19 @@ def copies() -> Copies:
 
 @lru_cache(maxsize=4)
 def examples(folder: Path) -> Bytes | None:
-    """The bits of what a model of the user's own learned from, as `aigc_digits.copies.Copies.code` gives them."""
-    return modelfile.load(folder)[1].get(EXAMPLES)
+    """The bits of what a model of the user's own learned from, as `aigc_digits.copies.Copies.code` gives them.
+
+    Raises:
+        ModelError: M005, they have another type or shape.
+    """
+    codes = modelfile.load(folder)[1].get(EXAMPLES)
+    if codes is not None and (
+        codes.dtype != np.uint8 or codes.ndim != 2 or len(codes) != BITS // 8 or not codes.size
+    ):
+        found = f"tensor {EXAMPLES!r} is {codes.dtype} {codes.shape}"
+        allowed = f"uint8 with {BITS // 8} rows"
+        raise ModelError("M005", found, where=str(folder), allowed=allowed, remedy="train the model again")
+    return codes
 
 
 def read(images: Bytes) -> npt.NDArray[np.int64]:

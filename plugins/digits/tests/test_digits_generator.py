@@ -109,6 +109,18 @@ def test_a_model_of_the_users_own_is_drawn_with_and_proven(tmp_path: Path) -> No
     DigitModel(tmp_path).draw(np.array([1]), [Stream("with examples")])
 
 
+@pytest.mark.parametrize(
+    "codes", [np.zeros((15, 3), np.uint8), np.zeros((16, 3), np.int32), np.zeros((16, 0), np.uint8)]
+)
+def test_broken_bits_of_own_digits_are_refused(tmp_path: Path, codes: np.ndarray) -> None:
+    untrained(tmp_path, "gan")
+    config, tensors = modelfile.load(tmp_path)
+    modelfile.save(tmp_path, config, tensors | {EXAMPLES: codes})
+    with pytest.raises(ModelError, match="M005") as caught:
+        proof.examples(tmp_path)
+    assert caught.value.where == str(tmp_path)
+
+
 def test_model_and_family_are_not_given_together(tmp_path: Path) -> None:
     untrained(tmp_path, "gan")
     with pytest.raises(ValidationError, match="either model or family"):

@@ -13,7 +13,6 @@ from aigc_sprites.palette import Palette
 CREATURES = tuple(sorted(set(CLASSES.values())))
 THINGS = tuple(sorted(set(ITEMS.values())))
 LAYERS = tuple(slot for slot in SLOTS if slot != "base")
-SIZES = ("tiny", "small", "medium", "large")
 Kind = Literal["hero", "monster", "item"]
 
 
