@@ -2,75 +2,229 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 
 from aigc_content import Verdict
-from aigc_sprites.craft import Craft, craft
+from aigc_sprites import proof
+from aigc_sprites.copies import LEAST, LIMIT, distance_of
+from aigc_sprites.craft import LIMITS, Craft, craft, seam
+from aigc_sprites.data.words import TAGS
 from aigc_sprites.palette import oklab
 from aigc_sprites.params import SpriteParams
-from aigc_sprites.sprite import Sprite
+from aigc_sprites.reader import UNITS
+from aigc_sprites.sprite import Figure, Indices, Sprite
 
-_DARK = 300  # lightness in 1/1000 of a color that may stand for an outline
+DARK = 300
+"""Lightness in 1/1000 of a color that may stand for an outline."""
+
 _OUTLINED = 900  # thousandths
+_SIDE = 32
+_BELIEVED = 0.5  # of an even share: less, and the reader has another opinion
+_FEET, _AREA = 1, 150  # pixels, thousandths
+_SEAM = 1300  # thousandths
+_APART = 250  # thousandths of the fields in which two members of a cast differ at least
 
-
-@dataclass(frozen=True)
-class Limits:
-    """Of `aigc_sprites.craft.Craft`: 10th and 90th percentiles of the pictures that the network learned from."""
-
-    least: int
-    most: int
-    main: int
-    orphans: int
-    jaggies: int
-    border: int
-
-
-LIMITS = {
-    "monster": Limits(150, 780, 940, 430, 115, 31),
-    "item": Limits(120, 640, 600, 450, 75, 26),
-    "hero": Limits(240, 620, 970, 430, 90, 26),
-}
+Problem = tuple[str, str]
 
 
 def check(asset: Sprite, params: SpriteParams) -> Verdict:
-    """Whether a sprite is what was asked for, clean, and in the asked colors."""
-    figure = asset.figures[0]
-    flat = asset.flat(figure, figure.frames[0])
-    colors = asset.colors[1:, :3]
-    light = oklab(colors)[:, 0]
-    found = craft(flat, np.concatenate([[False], light < _DARK]))
+    """Whether a sprite is what was asked for, clean, in the asked colors, and no copy."""
+    problem = next(_problems(asset, params), None)
+    if problem is not None:
+        return Verdict(False, *problem)
+    measured = [crafted(asset, figure) for figure in asset.figures]
+    return Verdict(
+        True,
+        evidence={
+            "orphans": max(one.orphans for one in measured),
+            "jaggies": max(one.jaggies for one in measured),
+            "training_distance": min(training_distance(asset, figure, params) for figure in asset.figures),
+        },
+    )
+
+
+def crafted(asset: Sprite, figure: Figure) -> Craft:
+    """The measures of a figure's first frame."""
+    return craft(asset.flat(figure, figure.frames[0]), _dark(asset))
+
+
+def training_distance(asset: Sprite, figure: Figure, params: SpriteParams) -> int:
+    """Thousandths in which the nearest training picture differs: from the whole, and from each layer."""
+    own = None if params.model is None else params.model.path
+    return min(proof.nearest(shown, light, params.figure, own) for shown, light in _views(asset, figure))
+
+
+def _views(asset: Sprite, figure: Figure) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]]:
+    """What shows, and how light it is, of the first frame and of each of its layers that is large enough."""
+    light = np.concatenate([[0], oklab(asset.colors[1:, :3])[:, 0]])
+    frame = figure.frames[0]
+    layers = [asset.cel(figure, frame, place) for place in range(len(figure.layers))]
+    for pixels in [asset.flat(figure, frame), *(layers if len(layers) > 1 else [])]:
+        if np.count_nonzero(pixels) * _SIDE**2 >= LEAST * pixels.size:
+            large = _as_drawn(pixels)
+            yield large > 0, light[large]
+
+
+def _as_drawn(pixels: Indices) -> Indices:
+    """A picture of any size as one of 32 x 32, pixel for pixel the nearest."""
+    if len(pixels) == _SIDE:
+        return pixels
+    places = (np.arange(_SIDE) * 2 + 1) * len(pixels) // (2 * _SIDE)
+    return pixels[np.ix_(places, places)]
+
+
+def _problems(asset: Sprite, params: SpriteParams) -> Iterator[Problem]:
+    """What is wrong, the first first."""
+    if asset.kind != params.kind:
+        yield "kind", f"is a {asset.kind}, not a {params.kind}"
+        return
+    members = params.members if params.kind == "cast" else 1
+    if len(asset.figures) != members:
+        yield "members", f"has {len(asset.figures)} figures, not {members}"
+    if asset.size != params.size:
+        yield "size", f"has sides of {asset.size} pixels, not {params.size}"
+    yield from _colors(asset, params)
+    for figure in asset.figures:
+        yield from _asked(figure, params)
+        yield from _kept(asset, figure, params)
+        yield from _clean(asset, figure, params)
+        if params.figure == "walker":
+            yield from _walks(asset, figure)
+        if params.figure == "tile":
+            yield from _tiles(asset, figure)
+        yield from _read(asset, figure, params)
+        distance = training_distance(asset, figure, params)
+        if distance < LIMIT:
+            yield "copy", f"{figure.name}: {distance} thousandths from a training picture, nearer than {LIMIT}"
+    views = [next(_views(asset, figure)) for figure in asset.figures]
+    for (one, a), (other, b) in combinations(zip(asset.figures, views, strict=True), 2):
+        distance = distance_of(a, b)
+        if distance < _APART:
+            yield "members", f"{one.name} and {other.name} differ by {distance} thousandths, less than {_APART}"
+
+
+def _colors(asset: Sprite, params: SpriteParams) -> Iterator[Problem]:
+    if len(asset.palette) > params.colors:
+        yield "colors", f"{len(asset.palette)} colors, not {params.colors}"
+    palette = params.palette_colors
+    if palette is not None:
+        allowed = {tuple(color) for color in palette.tolist()}
+        strange = [color for color in asset.colors[1:, :3].tolist() if tuple(color) not in allowed]
+        if strange:
+            yield "palette", f"{tuple(strange[0])} is no color of the palette"
+
+
+def _asked(figure: Figure, params: SpriteParams) -> Iterator[Problem]:
+    """Whether a figure says of itself what was asked for; whether it is true the reader tells."""
     tags = {layer.name: set(layer.tags) for layer in figure.layers}
-    asked = {slot: {tag} if tag else set() for slot, tag in params.wear.items()} if params.kind == "hero" else {}
-    allowed = None if params.palette is None else {tuple(color) for color in params.palette.colors.tolist()}
-    strange = [tuple(color) for color in colors.tolist() if allowed is not None and tuple(color) not in allowed]
-    for holds, constraint, message in (
-        (asset.kind == params.kind, "kind", f"is a {asset.kind}, not a {params.kind}"),
-        (len(asset.figures) == 1, "kind", f"has {len(asset.figures)} figures"),
-        (params.kind == "hero" or params.type in (None, *tags.get(params.kind, ())), "type", f"is no {params.type}"),
-        (
-            all(slot in tags and want <= tags[slot] for slot, want in asked.items()),
-            "wear",
-            "lacks what was asked for",
-        ),
-        (len(asset.palette) <= params.colors, "colors", f"{len(asset.palette)} colors, not {params.colors}"),
-        (not strange, "palette", f"{strange[:1]} is no color of the palette"),
-        (not params.outline or found.outlined >= _OUTLINED, "outline", f"{found.outlined} thousandths are dark"),
-        *_clean(found, LIMITS[params.kind]),
-    ):
-        if not holds:
-            return Verdict(False, constraint, message)
-    return Verdict(True, evidence={"pixels": found.opaque, "orphans": found.orphans, "jaggies": found.jaggies})
+    if params.figure in ("monster", "item", "tile"):
+        if params.type not in (None, *tags.get(params.figure, ())):
+            yield "type", f"{figure.name} is no {params.type}"
+    elif params.figure == "hero":
+        wear = {"base": params.race, **(params.wear or {})} if params.redraw is None else {}
+        missing = [slot for slot, tag in wear.items() if slot not in tags or (tag and tag not in tags[slot])]
+        if missing:
+            yield "wear", f"{figure.name} lacks {', '.join(missing)} as it was asked for"
+        if params.wear is not None and set(tags) != set(wear):
+            yield "wear", f"{figure.name} wears {', '.join(sorted(set(tags) - set(wear)))} unasked"
 
 
-def _clean(found: Craft, limits: Limits) -> list[tuple[bool, str, str]]:
-    """Whether each figure keeps its limits."""
-    return [
-        (limits.least <= found.opaque <= limits.most, "pixels", f"{found.opaque} pixels show"),
-        (found.main >= limits.main, "pieces", f"the largest piece has {found.main} thousandths"),
-        (found.orphans <= limits.orphans, "orphans", f"{found.orphans} thousandths are lone pixels"),
-        (found.jaggies <= limits.jaggies, "jaggies", f"{found.jaggies} thousandths of the outline are bumps"),
-        (found.border <= limits.border, "border", f"{found.border} pixels lie on the border"),
-    ]
+def _kept(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Problem]:
+    """Whether what had to stay did."""
+    frame = figure.frames[0]
+    if params.fixed is not None:
+        shown, wanted = asset.colors[asset.flat(figure, frame)], params.fixed.pixels
+        wrong = int(((wanted[..., 3] > 0) & (shown != wanted).any(axis=2)).sum())
+        if wrong:
+            yield "fixed", f"{wrong} fixed pixels have changed"
+    if params.redraw is not None:
+        earlier = params.redraw.asset
+        names = [layer.name for layer in earlier.figure.layers]
+        if [layer.name for layer in figure.layers] != names:
+            yield "redraw", "the layers are not those of the earlier sprite"
+            return
+        for place, name in enumerate(names):
+            same = np.array_equal(asset.colors[asset.cel(figure, frame, place)], earlier.layer(name))
+            if same == (name in params.redraw.layers):
+                yield "redraw", f"{name} is {'the same' if same else 'another'}"
+
+
+def _clean(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Problem]:
+    """Whether every frame keeps the limits of pixel craft."""
+    limits, dark = LIMITS[params.figure], _dark(asset)
+    for frame in figure.frames:
+        found = craft(asset.flat(figure, frame), dark)
+        pixels = found.opaque * _SIDE**2 // asset.size**2
+        border = found.border * _SIDE // asset.size
+        for holds, constraint, message in (
+            (limits.least <= pixels <= limits.most, "pixels", f"{found.opaque} pixels show"),
+            (found.main >= limits.main, "pieces", f"the largest piece has {found.main} thousandths"),
+            (found.orphans <= limits.orphans, "orphans", f"{found.orphans} thousandths are lone pixels"),
+            (found.jaggies <= limits.jaggies, "jaggies", f"{found.jaggies} thousandths of the outline are bumps"),
+            (border <= limits.border, "border", f"{found.border} pixels lie on the border"),
+            (
+                not params.outline or found.outlined >= _OUTLINED,
+                "outline",
+                f"{found.outlined} thousandths of the outline are dark",
+            ),
+        ):
+            if not holds:
+                yield constraint, f"{figure.name}: {message}"
+
+
+def _walks(asset: Sprite, figure: Figure) -> Iterator[Problem]:
+    """Whether a walker has all facings, stays on its feet and keeps its mass."""
+    facings = [frame.facing for frame in figure.frames]
+    if set(facings) != {"down", "left", "right", "up"} or len(facings) != 8:
+        yield "facings", f"{figure.name} has {len(facings)} frames"
+        return
+    shown = [asset.flat(figure, frame) > 0 for frame in figure.frames]
+    feet = [int(np.flatnonzero(one.any(axis=1))[-1]) for one in shown if one.any()]
+    areas = [int(one.sum()) for one in shown]
+    if len(feet) != len(shown) or max(feet) - min(feet) > _FEET:
+        yield "feet", f"{figure.name}: the feet move up and down by more than {_FEET} pixel"
+    elif (max(areas) - min(areas)) * 1000 > _AREA * min(areas):
+        yield "area", f"{figure.name}: between {min(areas)} and {max(areas)} pixels show"
+    for standing, step in zip(figure.frames[::2], figure.frames[1::2], strict=True):
+        if np.array_equal(asset.flat(figure, standing), asset.flat(figure, step)):
+            yield "steps", f"{figure.name} stands still where it looks {standing.facing}"
+
+
+def _tiles(asset: Sprite, figure: Figure) -> Iterator[Problem]:
+    """Whether a tile goes on at its sides."""
+    found = seam(light_of(asset, asset.flat(figure, figure.frames[0])))
+    if found > _SEAM:
+        yield "seam", f"over the border light changes {found} thousandths of what it does inside"
+
+
+def _read(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Problem]:
+    """Whether the reader finds what each layer is said to show."""
+    if params.figure == "walker":
+        return
+    frame = figure.frames[0]
+    for place, layer in enumerate(figure.layers):
+        picture = asset.colors[_as_drawn(asset.cel(figure, frame, place))]
+        for tag in layer.tags:
+            if params.figure == "hero":
+                among = len(TAGS[layer.name])
+                share = int(proof.reader().words(picture[None], layer.name)[tag][0])
+            else:
+                shares = proof.reader().classes(picture[None], params.figure)
+                among, share = len(shares), int(shares[tag][0])
+            if share * among < UNITS * _BELIEVED:
+                yield "tags", f"{figure.name}: the reader gives {layer.name} {tag!r} a share of {share / UNITS:.2f}"
+
+
+def light_of(asset: Sprite, pixels: Indices) -> npt.NDArray[np.int64]:
+    """How light each pixel is, in 1/1000; transparent ones 0."""
+    return np.concatenate([[0], oklab(asset.colors[1:, :3])[:, 0]])[pixels].astype(np.int64)
+
+
+def _dark(asset: Sprite) -> npt.NDArray[np.bool_]:
+    """For each index whether its color is dark."""
+    light = oklab(asset.colors[1:, :3])[:, 0]
+    return np.concatenate([[False], light < DARK])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,38 +15,64 @@ from aigc_sprites.tokens import CLEAR, DARK, FIRST, LEVELS, MATERIALS, OUTLINE, 
 Colors = npt.NDArray[np.uint8]
 Rgb = tuple[int, int, int]
 
+_EXACT = 1 << 16  # weight of a pixel whose color must stay
 
-def paint(
-    pictures: Sequence[tuple[Tokens, Ramps]], most: int, outline: Rgb = OUTLINE
-) -> tuple[Colors, list[Indices]]:
+
+@dataclass(frozen=True, eq=False)
+class Uncolored:
+    """A picture before it has colors of its own.
+
+    Attributes:
+        tokens: (H, W).
+        ramps: colors of its materials.
+        exact: RGBA (H, W, 4); its opaque pixels show whatever the tokens say, in just this color.
+    """
+
+    tokens: Tokens
+    ramps: Ramps
+    exact: npt.NDArray[np.uint8] | None = None
+
+    def shown(self, outline: Rgb) -> tuple[Colors, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Colors (H, W, 3), what shows (H, W), and how much each pixel weighs (H, W)."""
+        table = colors_of(self.ramps)[:, :3]
+        table[DARK] = outline
+        rgb, mask, weight = table[self.tokens], self.tokens != CLEAR, np.ones(self.tokens.shape, np.int64)
+        if self.exact is not None:
+            given = self.exact[..., 3] > 0
+            rgb, mask = np.where(given[..., None], self.exact[..., :3], rgb), mask | given
+            weight = np.where(given, _EXACT, weight)
+        return rgb, mask, weight
+
+
+def paint(pictures: Sequence[Uncolored], most: int, outline: Rgb = OUTLINE) -> tuple[Colors, list[Indices]]:
     """Pictures in the colors of their ramps, at most so many together.
 
     Where there are more, the two whose joining costs least are joined again and again: their distance in Oklab,
-    squared, times the pixels of the rarer one, which takes the other's color.
+    squared, times the pixels of the rarer one, which takes the other's color. Exact colors are never given up for
+    others.
 
     Args:
-        pictures: tokens (H, W) and ramps of each.
+        pictures: one or more.
         most: colors, 2 or more.
         outline: the color of outlines.
 
     Returns:
         Colors (N, 3), from the outline's on, and indices (H, W) of each picture, 0 transparent, k the k-th color.
     """
-    tables = [colors_of(own)[:, :3] for _, own in pictures]
-    for table in tables:
-        table[DARK] = outline
-    shown = [(table[tokens], tokens != CLEAR) for table, (tokens, _) in zip(tables, pictures, strict=True)]
-    used = np.concatenate([rgb[mask] for rgb, mask in shown])
+    shown = [picture.shown(outline) for picture in pictures]
+    used = np.concatenate([rgb[mask] for rgb, mask, _ in shown])
     if not len(used):
-        return np.zeros((0, 3), np.uint8), [np.zeros(tokens.shape, np.uint8) for tokens, _ in pictures]
-    colors, counts = np.unique(used, axis=0, return_counts=True)
-    target = _joined(colors, counts.astype(np.int64), most)
+        return np.zeros((0, 3), np.uint8), [np.zeros(picture.tokens.shape, np.uint8) for picture in pictures]
+    colors, place = np.unique(used, axis=0, return_inverse=True)
+    counts = np.zeros(len(colors), dtype=np.int64)
+    np.add.at(counts, place.ravel(), np.concatenate([weight[mask] for _, mask, weight in shown]))
+    target = _joined(colors, counts, most)
     kept = np.unique(target)
-    place = np.zeros(len(colors), dtype=np.int64)
-    place[kept] = np.arange(1, len(kept) + 1)
-    final = place[target]
+    rank = np.zeros(len(colors), dtype=np.int64)
+    rank[kept] = np.arange(1, len(kept) + 1)
+    final = rank[target]
     found = []
-    for rgb, mask in shown:
+    for rgb, mask, _ in shown:
         indices = np.zeros(mask.shape, dtype=np.uint8)
         if mask.any():
             indices[mask] = final[_rows(rgb[mask], colors)]

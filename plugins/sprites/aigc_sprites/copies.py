@@ -1,8 +1,9 @@
 """Does a picture copy a training picture? Asked of a stand-in for the training set that holds none of its pictures.
 
-A training picture leaves 512 bits: for each of 16 x 16 fields of 2 x 2 pixels whether most of it shows, and whether
-it is lighter than the median. A copy agrees in nearly all of them, wherever it was moved to and however it was
-colored; two drawings of one kind of thing differ in a fifth or more of the fields where either shows anything.
+A training picture leaves 512 bits: for each of 16 x 16 fields whether most of it shows, and whether it is lighter
+than the median. A field is one pixel of a small picture (at most 16 a side) and 2 x 2 of any other. A copy agrees in
+nearly all of them, wherever it was moved to and however it was colored; two drawings of one kind of thing differ in a
+fifth or more of the fields where either shows anything.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ import numpy.typing as npt
 Bits = npt.NDArray[np.bool_]
 
 FIELDS = 16
-LIMIT = 120
+CODE_BYTES = 2 * FIELDS * FIELDS // 8
+LIMIT = 100
 """Thousandths of the fields that differ: a picture nearer than this to a training picture counts as a copy of it."""
+LEAST = 20
+"""Pixels: what shows fewer (a beard, a belt) is too small to be somebody's drawing."""
 
 
 def bits_of(shown: npt.NDArray[np.bool_], light: npt.NDArray[np.integer[Any]]) -> Bits:
@@ -30,9 +34,12 @@ def bits_of(shown: npt.NDArray[np.bool_], light: npt.NDArray[np.integer[Any]]) -
     if not len(rows):
         return np.zeros((2, FIELDS, FIELDS), dtype=np.bool_)
     shown, light = (np.roll(part, (-rows[0], -columns[0]), (0, 1)) for part in (shown, light))
-    covered = _fields(shown)
-    mean = _fields(np.where(shown, light, 0)) // np.maximum(covered, 1)
-    shape = covered >= 2
+    light = np.where(shown, light, 0)
+    if max(rows[-1] - rows[0], columns[-1] - columns[0]) < FIELDS:
+        shape, mean = shown[:FIELDS, :FIELDS], light[:FIELDS, :FIELDS].astype(np.int64)
+    else:
+        covered = _fields(shown)
+        shape, mean = covered >= 2, _fields(light) // np.maximum(covered, 1)
     middle = int(np.median(mean[shape])) if shape.any() else 0
     return np.stack([shape, shape & (mean > middle)])
 
@@ -40,6 +47,19 @@ def bits_of(shown: npt.NDArray[np.bool_], light: npt.NDArray[np.integer[Any]]) -
 def pack(bits: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     """Bits of pictures (N, 2, 16, 16) as bytes (N, 64)."""
     return np.packbits(bits.reshape(len(bits), -1), axis=1)
+
+
+def apart(one: Bits, others: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Thousandths of the fields that differ, of bits (2, 16, 16) and each of (N, 2, 256): (N,).
+
+    A field counts where either picture shows something; it differs by half where only the light does.
+    """
+    own = one.reshape(2, -1).astype(np.float32)  # floats of small whole numbers: their sums are exact
+    both = others[:, 0] @ own[0]
+    either = np.maximum(others[:, 0].sum(axis=1) + own[0].sum() - both, 1)
+    alike = others[:, 1] @ own[1] + ((others[:, 0] - others[:, 1]) @ (own[0] - own[1]))
+    differs = (2 * (either - both) + (both - alike)).astype(np.int64)
+    return np.asarray(differs * 1000 // (2 * either.astype(np.int64)))
 
 
 class Copies:
@@ -50,24 +70,20 @@ class Copies:
     """
 
     def __init__(self, codes: npt.NDArray[np.uint8]) -> None:
-        self._bits = np.unpackbits(codes, axis=1).reshape(len(codes), 2, -1).astype(np.int32)
-        self._areas = self._bits[:, 0].sum(axis=1)
+        self._bits = np.unpackbits(codes, axis=1).reshape(len(codes), 2, -1).astype(np.float32)
 
     def distance(self, shown: npt.NDArray[np.bool_], light: npt.NDArray[np.integer[Any]]) -> int:
         """Thousandths of the fields in which the nearest training picture, or its mirror image, differs.
 
-        Takes a picture as `bits_of` does. A field counts where either picture shows something; it differs by half
-        where only the light does.
+        Takes a picture as `bits_of` does.
         """
-        found = 1000
-        for step in (1, -1):
-            own = bits_of(shown[:, ::step], light[:, ::step]).reshape(2, -1).astype(np.int32)
-            both = self._bits[:, 0] @ own[0]
-            either = np.maximum(self._areas + int(own[0].sum()) - both, 1)
-            lights = (np.abs(self._bits[:, 1] - own[1]) * (self._bits[:, 0] & own[0])).sum(axis=1)
-            differs = (2 * (either - both) + lights) * 1000 // (2 * either)
-            found = min(found, int(differs.min(initial=1000)))
-        return found
+        views = [bits_of(shown[:, ::step], light[:, ::step]) for step in (1, -1)]
+        return min(int(apart(view, self._bits).min(initial=1000)) for view in views)
+
+
+def distance_of(one: tuple[Bits, Any], other: tuple[Bits, Any]) -> int:
+    """As `Copies.distance`, of two pictures: each what shows (32, 32), and how light it is."""
+    return Copies(pack(bits_of(*other)[None])).distance(*one)
 
 
 def _fields(values: npt.NDArray[np.integer[Any] | np.bool_]) -> npt.NDArray[np.int64]:

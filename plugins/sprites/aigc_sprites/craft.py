@@ -6,6 +6,7 @@ Calibrated on real tiles: `LIMITS` are 90th percentiles of the pictures that a n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,28 @@ class Craft:
     colors: int
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Of `aigc_sprites.craft.Craft`: 10th and 90th percentiles of the pictures that the network learned from."""
+
+    least: int
+    most: int
+    main: int
+    orphans: int
+    jaggies: int
+    border: int
+
+
+LIMITS = {
+    "monster": Limits(150, 780, 940, 430, 115, 31),
+    "item": Limits(120, 640, 600, 450, 75, 26),
+    "hero": Limits(240, 620, 970, 430, 90, 26),
+    "walker": Limits(160, 560, 940, 430, 115, 31),
+    "tile": Limits(1024, 1024, 1000, 1000, 1000, 1024),
+}
+"""For pictures of 32 x 32 pixels."""
+
+
 def craft(pixels: Indices, dark: npt.NDArray[np.bool_]) -> Craft:
     """Measure a picture.
 
@@ -74,6 +97,18 @@ def outline(shown: Mask) -> Mask:
     padded = np.pad(shown, 1)
     inside = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return shown & ~inside
+
+
+def seam(light: npt.NDArray[np.integer[Any]]) -> int:
+    """Steps of light over a picture's border, in thousandths of those between neighbors inside, (H, W)."""
+    inside = [np.abs(np.diff(light, axis=axis)) for axis in (0, 1)]
+    over = [np.abs(light[0] - light[-1]), np.abs(light[:, 0] - light[:, -1])]
+    most = 0
+    for within, across in zip(inside, over, strict=True):
+        most = max(
+            most, int(across.sum()) * within.size * 1000 // (across.size * max(int(within.sum()), within.size))
+        )
+    return most
 
 
 def _jaggies(shown: Mask) -> int:

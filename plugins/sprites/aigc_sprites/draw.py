@@ -18,9 +18,12 @@ from aigc_content import ModelError, Stream
 from aigc_content.nn import modelfile, sampling
 from aigc_content.nn.unet import UNet, UNetConfig
 from aigc_sprites import model as m
+from aigc_sprites.copies import CODE_BYTES
 from aigc_sprites.tokens import HIDDEN, LEVELS, MATERIALS, Ramps, Tokens
 
 FORMAT = "sprites-1"
+LEARNED = "learned."
+"""Prefix of the tensors that tell what a network learned from."""
 _FREE = [m.INDEX[name] for name in m.FREE]
 _UNTOLD = [m.untold(name) for name in m.FREE]
 _UNITS = 256
@@ -70,7 +73,7 @@ class Canvas:
 
 
 class SpriteModel:
-    """The trained network, and the ramps of the pictures that it learned from.
+    """The trained network, and of the pictures that it learned from their colors and 512 bits.
 
     Args:
         folder: model folder.
@@ -84,16 +87,17 @@ class SpriteModel:
         if config.get("format") != FORMAT:
             remedy = "train it again with `aigc train sprites`"
             raise ModelError("M003", "is no sprite model of this version", where=str(folder), remedy=remedy)
-        own = {name: value for name, value in tensors.items() if not name.startswith("ramps.")}
+        own = {name: value for name, value in tensors.items() if not name.startswith(LEARNED)}
         nothing = np.zeros(0)
-        self.colors, self.labels, self.materials = (
-            tensors.get(f"ramps.{name}", nothing) for name in ("colors", "labels", "materials")
+        self.colors, self.labels, self.materials, self.codes = (
+            tensors.get(f"{LEARNED}{name}", nothing) for name in ("colors", "labels", "materials", "codes")
         )
         count = len(self.labels)
-        shapes = [(count, MATERIALS, LEVELS, 3), (count,), (count,)]
-        found = [array.shape for array in (self.colors, self.labels, self.materials)]
-        if found != shapes or any(array.dtype != np.uint8 for array in (self.colors, self.labels, self.materials)):
-            raise ModelError("M005", "the tensors of ramps are missing or do not fit", where=str(folder))
+        shapes = [(count, MATERIALS, LEVELS, 3), (count,), (count,), (count, CODE_BYTES)]
+        known = (self.colors, self.labels, self.materials, self.codes)
+        if [array.shape for array in known] != shapes or any(array.dtype != np.uint8 for array in known):
+            found = "the tensors of what it learned from are missing or do not fit"
+            raise ModelError("M005", found, where=str(folder), remedy="train the model again")
         with modelfile.loading(folder):
             self.net = UNet(UNetConfig.from_json(config.get("network", {})), own)
 
@@ -109,15 +113,29 @@ class SpriteModel:
                 hidden = int((canvas.tokens == HIDDEN).sum())
                 canvas.told[m.INDEX["rate"]] = m.rate_condition(hidden, canvas.tokens.size)
                 parts.append(order[len(order) - hidden : len(order) - schedule.left(step, len(order))])
-            logits = self._logits(canvases, schedule.guidance)
-            for canvas, part, scores in zip(canvases, parts, logits, strict=True):
+            moves = [self._move(canvas) for canvas in canvases]
+            logits = self._logits(canvases, moves, schedule.guidance)
+            for canvas, part, scores, (dy, dx) in zip(canvases, parts, logits, moves, strict=True):
                 if len(part):
-                    rows = scores.reshape(-1, scores.shape[-1])[part]
+                    placed = np.roll(scores, (-dy, -dx), (0, 1)) if dy or dx else scores
+                    rows = placed.reshape(-1, scores.shape[-1])[part]
                     warmth = schedule.warmth(step) * canvas.temperature
                     canvas.tokens.flat[part] = sampling.draw(rows, canvas.rng, warmth)[0]
 
-    def _logits(self, canvases: Sequence[Canvas], guidance: int) -> np.ndarray:
-        planes = np.stack([np.stack([canvas.tokens, canvas.beneath]) for canvas in canvases]).astype(np.int64)
+    def _move(self, canvas: Canvas) -> tuple[int, int]:
+        """How far a tile is rolled for a step, so that its border is nowhere; anything else stays."""
+        if not m.LABELS[canvas.told[m.INDEX["label"]]].startswith("tile/"):
+            return 0, 0
+        height, width = canvas.tokens.shape
+        return canvas.rng.integer(height), canvas.rng.integer(width)
+
+    def _logits(self, canvases: Sequence[Canvas], moves: Sequence[tuple[int, int]], guidance: int) -> np.ndarray:
+        planes = np.stack(
+            [
+                m.planes_of(np.roll(canvas.tokens, move, (0, 1)), canvas.beneath, canvas.told)
+                for canvas, move in zip(canvases, moves, strict=True)
+            ]
+        )
         told = np.stack([canvas.told for canvas in canvases])
         if not guidance:
             return self.net(planes, told)
@@ -127,9 +145,9 @@ class SpriteModel:
         sure, unsure = both[: len(told)], both[len(told) :]
         return (sure + guidance * (sure - unsure) // _UNITS).astype(np.int32)
 
-    def ramps(self, label: str, materials: int, rng: Stream) -> Ramps:
-        """Colors for a picture: those of a random learned picture of the same label with as many materials."""
+    def ramps(self, label: str, tokens: Tokens, rng: Stream) -> Ramps:
+        """Colors for a picture: those of a random learned one of its label with as many materials."""
         same = np.flatnonzero(self.labels == m.LABELS.index(label))
-        fit = same[self.materials[same] >= materials]
+        fit = same[self.materials[same] >= m.materials_of(tokens)]
         chosen = fit if len(fit) else same
         return np.asarray(self.colors[chosen[rng.integer(len(chosen))]])

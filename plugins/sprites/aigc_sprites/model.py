@@ -1,7 +1,7 @@
 """What the sprite network sees: the tokens drawn so far, those of the layers beneath, and what is asked.
 
 One network draws creatures, items and the layers of characters. Conditions are small integers; the last value of each
-from ``size`` on means "not told", which training uses often, so that a request may leave any of them open.
+in `FREE` means "not told", which training uses often, so that a request may leave any of them open.
 """
 
 from __future__ import annotations
@@ -9,15 +9,22 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from aigc_sprites.data.words import CLASSES, ITEMS, SLOTS, TAGS
+from aigc_sprites.data.words import CLASSES, ITEMS, SLOTS, TAGS, TILES
 from aigc_sprites.tokens import CLEAR, DARK, FIRST, LEVELS, TOKENS, Tokens
 
-LABELS = (
+FACINGS = ("down", "left", "right", "up")
+STEP = "-step"
+SHOWN = (
     *(f"layer/{slot}" for slot in SLOTS),
     *(f"monster/{name}" for name in sorted(set(CLASSES.values()))),
     *(f"item/{name}" for name in sorted(set(ITEMS.values()))),
+    *(f"tile/{name}" for name in sorted(set(TILES.values()))),
 )
-"""What the network draws."""
+"""What a picture can show."""
+
+LABELS = (*SHOWN, *(f"walker/{facing}{step}" for facing in FACINGS for step in ("", STEP)))
+"""What the network draws. Beneath a walker that looks down lies nothing, beneath one that looks elsewhere the one
+that looks down, beneath a step the one that stands."""
 
 WORDS = tuple(f"{slot}/{tag}" for slot in SLOTS for tag in TAGS.get(slot, ()))
 """What a layer may show; a creature or an item has no word."""
@@ -33,11 +40,19 @@ CONDITIONS: dict[str, int] = {
     "word": len(WORDS) + 2,
     "materials": 6,
     "mirror": 3,
+    "altered": 4,
 }
+"""``altered`` tells what training changed that real pictures do not have (1 the light, 2 the shape, 3 both), so that
+what is drawn has none of it (Karras et al. 2020, arXiv:2006.06676, and 2022, arXiv:2206.00364)."""
+
 NAMES = tuple(CONDITIONS)
-FREE = NAMES[NAMES.index("size") :]
+FREE = ("size", "word", "materials", "mirror")
 INDEX = {name: place for place, name in enumerate(NAMES)}
-PLANES = (TOKENS + 1, TOKENS)
+SIDE = 32
+NOWHERE = SIDE
+PLANES = (TOKENS + 1, TOKENS, SIDE + 1, SIDE + 1)
+"""Tokens so far, tokens beneath, row, column; a tile's pixels have no place (`NOWHERE`), it goes on at every side."""
+
 OUTPUTS = TOKENS
 
 Told = npt.NDArray[np.int64]
@@ -46,6 +61,13 @@ Told = npt.NDArray[np.int64]
 def untold(name: str) -> int:
     """The value of a condition that says nothing."""
     return CONDITIONS[name] - 1
+
+
+def told(label: str, **conditions: int) -> Told:
+    """Conditions that tell a label and what is given, and leave the rest open, (conditions,)."""
+    values = {name: untold(name) if name in FREE else 0 for name in NAMES} | {"label": LABELS.index(label)}
+    values |= {"word": untold("word") if label.startswith("layer/") else len(WORDS)} | conditions
+    return np.array([values[name] for name in NAMES], dtype=np.int64)
 
 
 def word_of(slot: str, tags: tuple[str, ...]) -> int:
@@ -63,15 +85,21 @@ def describe(tokens: Tokens, label: str, word: int) -> Told:
         word: as `word_of` gives it.
     """
     opaque = tokens != CLEAR
-    told = {
+    found = {
         "rate": 0,
         "label": LABELS.index(label),
         "size": sum(int(opaque.sum()) >= edge for edge in SIZE_EDGES),
         "word": word,
-        "materials": len({(int(token) - FIRST) // LEVELS for token in np.unique(tokens) if token > DARK}),
+        "materials": materials_of(tokens),
         "mirror": int(mirrored(opaque)),
+        "altered": 0,
     }
-    return np.array([told[name] for name in NAMES], dtype=np.int64)
+    return np.array([found[name] for name in NAMES], dtype=np.int64)
+
+
+def materials_of(tokens: Tokens) -> int:
+    """How many materials a picture has."""
+    return len({(int(token) - FIRST) // LEVELS for token in np.unique(tokens) if token > DARK})
 
 
 def mirrored(opaque: npt.NDArray[np.bool_]) -> bool:
@@ -86,3 +114,11 @@ def mirrored(opaque: npt.NDArray[np.bool_]) -> bool:
 def rate_condition(hidden: int, cells: int) -> int:
     """The ``rate`` condition for ``hidden`` cells of ``cells``."""
     return -(-hidden * RATES // max(cells, 1))
+
+
+def planes_of(tokens: Tokens, beneath: Tokens, told: Told) -> npt.NDArray[np.int64]:
+    """What the network sees of one picture: (4, H, W)."""
+    planes = np.stack([tokens.astype(np.int64), beneath.astype(np.int64), *np.indices(tokens.shape)])
+    if LABELS[told[INDEX["label"]]].startswith("tile/"):
+        planes[2:] = NOWHERE
+    return planes

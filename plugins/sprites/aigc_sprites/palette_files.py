@@ -209,17 +209,7 @@ def picture_colors(png: bytes, where: str) -> tuple[Colors, npt.NDArray[np.int64
     Raises:
         InputError: S007 more than `MAX_PIXELS`, S008 not a PNG picture, or broken.
     """
-    if png[:8] != b"\x89PNG\r\n\x1a\n" or png[12:16] != b"IHDR" or len(png) < 33:
-        raise InputError("S008", "is not a PNG picture", where=where, remedy="save the picture as PNG")
-    width, height = struct.unpack(">II", png[16:24])
-    _check_size(width, height, where)
-    try:
-        with Image.open(BytesIO(png), formats=["PNG"]) as image:
-            _check_size(*image.size, where)  # a second header would have replaced the first
-            rgba = _decoded(image)
-    except _UNREADABLE as error:
-        found = f"the picture is broken: {error}"
-        raise InputError("S008", found, where=where, remedy="save the picture as PNG again") from None
+    rgba = picture_pixels(png, where).reshape(-1, 4)
     shown = rgba[rgba[:, 3] >= OPAQUE].astype(np.int64)
     codes, firsts, counts = np.unique(
         shown[:, 0] << 16 | shown[:, 1] << 8 | shown[:, 2], return_index=True, return_counts=True
@@ -229,19 +219,34 @@ def picture_colors(png: bytes, where: str) -> tuple[Colors, npt.NDArray[np.int64
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8), counts[order]
 
 
+def picture_pixels(png: bytes, where: str) -> npt.NDArray[np.uint8]:
+    """The pixels of a PNG picture of any mode, RGBA (H, W, 4). Takes and raises what `picture_colors` does."""
+    if png[:8] != b"\x89PNG\r\n\x1a\n" or png[12:16] != b"IHDR" or len(png) < 33:
+        raise InputError("S008", "is not a PNG picture", where=where, remedy="save the picture as PNG")
+    width, height = struct.unpack(">II", png[16:24])
+    _check_size(width, height, where)
+    try:
+        with Image.open(BytesIO(png), formats=["PNG"]) as image:
+            _check_size(*image.size, where)  # a second header would have replaced the first
+            return _decoded(image)
+    except _UNREADABLE as error:
+        found = f"the picture is broken: {error}"
+        raise InputError("S008", found, where=where, remedy="save the picture as PNG again") from None
+
+
 def _check_size(width: int, height: int, where: str) -> None:
     if width * height > MAX_PIXELS:
         found = f"the picture has {width:,} x {height:,} pixels"
-        remedy = "make it smaller without smoothing: only its colors are used"
+        remedy = "make it smaller without smoothing"
         raise InputError("S007", found, where=where, allowed=f"at most {MAX_PIXELS:,} in all", remedy=remedy)
 
 
-def _decoded(image: Image.Image) -> Colors:
-    """RGBA (pixels, 4)."""
+def _decoded(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """RGBA (H, W, 4)."""
     if image.mode.startswith("I"):  # grays of 16 bits, which Pillow's own conversion would clip
-        gray = (np.asarray(image).astype(np.int64) >> 8).astype(np.uint8).reshape(-1, 1)
-        return np.concatenate([gray, gray, gray, np.full_like(gray, 255)], axis=1)
-    return np.asarray(image.convert("RGBA")).reshape(-1, 4)
+        gray = (np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)
+        return np.stack([gray, gray, gray, np.full_like(gray, 255)], axis=-1)
+    return np.asarray(image.convert("RGBA"))
 
 
 def median_cut(colors: Colors, counts: npt.NDArray[np.int64], most: int) -> Colors:

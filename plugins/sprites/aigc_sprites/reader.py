@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aigc_content.nn import modelfile, sampling
-from aigc_content.nn.program import Conv, Input, Linear, Program, Reshape, SpaceToDepth
+from aigc_content.nn.program import Conv, Input, Linear, PoolMean, Program, SpaceToDepth
 from aigc_content.nn.run import Network
 from aigc_sprites import model as m
 from aigc_sprites.palette import oklab
@@ -29,27 +29,29 @@ if TYPE_CHECKING:
 
 FORMAT = "sprites-reader-1"
 PICTURE = "picture"
-ANSWERS = (*m.LABELS, *m.WORDS)
+ANSWERS = (*m.SHOWN, *m.WORDS)
 UNITS = 10_000
+_SMOOTHING = 0.1
 
 Seen = npt.NDArray[np.int8]
-"""What the network is given: 127 where a pixel shows, and its lightness, (B, 32, 32, 2)."""
+"""What the network is given: 127 where a pixel shows, its lightness, and its row and column, (B, 32, 32, 4)."""
 
 
 def program() -> Program:
-    """Logits of `ANSWERS` from activations (32, 32, 2)."""
+    """Logits of `ANSWERS` from activations (32, 32, 4)."""
     return Program(
         (
-            Input(PICTURE, (32, 32, 2)),
-            SpaceToDepth(),  # (16, 16, 8)
-            Conv(32),
-            Conv(32),
-            SpaceToDepth(),  # (8, 8, 128)
-            Conv(64),
-            SpaceToDepth(),  # (4, 4, 256)
+            Input(PICTURE, (32, 32, 4)),
+            SpaceToDepth(),  # (16, 16, 16)
+            Conv(48),
+            Conv(48),
+            SpaceToDepth(),  # (8, 8, 192)
             Conv(96),
-            Reshape((4 * 4 * 96,)),
-            Linear(64),
+            Conv(96),
+            SpaceToDepth(),  # (4, 4, 384)
+            Conv(128),
+            PoolMean(),
+            Linear(96),
             Linear(len(ANSWERS), "set"),
         )
     )
@@ -59,7 +61,8 @@ def seen(pictures: npt.NDArray[np.uint8]) -> Seen:
     """Pictures (B, H, W, 4) as the network sees them."""
     shown = pictures[..., 3] > 0
     light = oklab(pictures[..., :3].reshape(-1, 3))[:, 0].reshape(shown.shape) * 127 // 1000
-    return np.stack([np.where(shown, 127, 0), np.where(shown, light, 0)], axis=-1).astype(np.int8)
+    rows, columns = (np.broadcast_to(part * 4, shown.shape) for part in np.indices(shown.shape[1:]))
+    return np.stack([np.where(shown, 127, 0), np.where(shown, light, 0), rows, columns], axis=-1).astype(np.int8)
 
 
 class Reader:
@@ -79,12 +82,18 @@ class Reader:
 
     def labels(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """What share each of `aigc_sprites.model.LABELS` has in its belief, in 1/10,000: (B, labels)."""
-        return _shares(self._network({PICTURE: seen(pictures)})[:, : len(m.LABELS)])
+        return _shares(self._network({PICTURE: seen(pictures)})[:, : len(m.SHOWN)])
+
+    def classes(self, pictures: npt.NDArray[np.uint8], kind: str) -> dict[str, npt.NDArray[np.int64]]:
+        """What share each class of a kind (``monster``, ``item``, ``tile``) has among them, in 1/10,000, by class."""
+        places = [place for place, label in enumerate(m.SHOWN) if label.startswith(f"{kind}/")]
+        shares = _shares(self._network({PICTURE: seen(pictures)})[:, places])
+        return {m.SHOWN[place].partition("/")[2]: column for place, column in zip(places, shares.T, strict=True)}
 
     def words(self, pictures: npt.NDArray[np.uint8], slot: str) -> dict[str, npt.NDArray[np.int64]]:
         """What share each tag of a slot has, in 1/10,000, by tag."""
         places = [place for place, word in enumerate(m.WORDS) if word.startswith(f"{slot}/")]
-        logits = self._network({PICTURE: seen(pictures)})[:, len(m.LABELS) :][:, places]
+        logits = self._network({PICTURE: seen(pictures)})[:, len(m.SHOWN) :][:, places]
         return {
             m.WORDS[place].partition("/")[2]: column for place, column in zip(places, _shares(logits).T, strict=True)
         }
@@ -130,8 +139,8 @@ def evaluate_reader(folder: Path, sprites: SpriteSet) -> dict[str, int | float |
     pictures = np.stack([sprites.images[place] for place in held.places])
     read = reader.labels(pictures).argmax(axis=1)
     figures: dict[str, int | float | str] = {"held_out_pictures": len(held)}
-    for kind in ("layer", "monster", "item"):
-        mask = np.array([m.LABELS[label].startswith(kind) for label in held.labels])
+    for kind in ("layer", "monster", "item", "tile"):
+        mask = np.array([m.SHOWN[label].startswith(kind) for label in held.labels])
         figures[f"{kind}_accuracy"] = round(float((read == held.labels)[mask].mean()), 4)
     hits, count = 0, 0
     for slot in sorted({str(slot) for slot in held.slots if slot}):
@@ -160,9 +169,9 @@ class _Samples:
 
 
 def _samples(sprites: SpriteSet, places: Sequence[int]) -> _Samples:
-    chosen = [p for p in places if f"{sprites.entries[p].kind}/{sprites.entries[p].label}" in m.LABELS]
+    chosen = [p for p in places if f"{sprites.entries[p].kind}/{sprites.entries[p].label}" in m.SHOWN]
     entries = [sprites.entries[place] for place in chosen]
-    labels = [m.LABELS.index(f"{entry.kind}/{entry.label}") for entry in entries]
+    labels = [m.SHOWN.index(f"{entry.kind}/{entry.label}") for entry in entries]
     words = [m.word_of(entry.label, entry.tags) for entry in entries]
     slots = [entry.label if entry.kind == "layer" else "" for entry in entries]
     found = _Samples(seen(sprites.images[chosen]), np.array(labels), np.array(words), np.array(slots))
@@ -171,36 +180,45 @@ def _samples(sprites: SpriteSet, places: Sequence[int]) -> _Samples:
 
 
 def _varied(picture: Seen, layer: bool, rng: np.random.Generator) -> Seen:
-    """Moved, mirrored unless it is a layer, in another light, a field of it covered."""
+    """Moved, stretched, mirrored unless it is a layer, in another light, fields of it covered."""
     far = 1 if layer else 3
-    result = np.roll(picture, rng.integers(-far, far + 1, 2), (0, 1))
+    places = picture[..., 2:]
+    result = np.roll(picture[..., :2], rng.integers(-far, far + 1, 2), (0, 1))
     if not layer and rng.random() < 0.5:
         result = result[:, ::-1]
+    for axis in (0, 1):
+        order = np.arange(len(picture))
+        for _ in range(rng.integers(0, 4)):
+            order = np.delete(order, rng.integers(0, len(order)))
+            place = int(rng.integers(0, len(order)))
+            order = np.insert(order, place, order[place])
+        result = np.take(result, order, axis=axis)
     result = result.copy()
-    light = result[..., 1].astype(np.int64) * rng.integers(70, 131) // 100 + rng.integers(-12, 13)
+    light = result[..., 1].astype(np.int64) * rng.integers(50, 151) // 100 + rng.integers(-25, 26)
+    light += rng.integers(-8, 9, light.shape)
     result[..., 1] = np.where(result[..., 0] > 0, np.clip(light, 0, 127), 0)
-    top, left = rng.integers(0, 24, 2)
-    if rng.random() < 0.5:
-        result[top : top + 8, left : left + 8] = 0
-    return result
+    for _ in range(rng.integers(0, 3)):
+        (top, left), (height, width) = rng.integers(0, 26, 2), rng.integers(4, 13, 2)
+        result[top : top + height, left : left + width] = 0
+    return np.concatenate([result, places], axis=-1)
 
 
 def _losses(twin: nn.Module, batch: _Samples) -> Parts:
     """Cross-entropy of what a picture is, and of its tag among those of its slot."""
     import torch
-
-    from aigc_content.nn import losses
+    import torch.nn.functional as F
 
     logits: Tensor = twin({PICTURE: torch.from_numpy(batch.pictures).float()})
     labels = torch.from_numpy(batch.labels)
-    parts: Parts = {"label": (losses.cross_entropy(logits[:, : len(m.LABELS)], labels).sum(), len(batch))}
+    shown = F.cross_entropy(logits[:, : len(m.SHOWN)], labels, reduction="sum", label_smoothing=_SMOOTHING)
+    parts: Parts = {"label": (shown, len(batch))}
     tagged = np.flatnonzero(batch.words < len(m.WORDS))
     if len(tagged):
-        words = logits[tagged][:, len(m.LABELS) :]
+        words = logits[tagged][:, len(m.SHOWN) :]
         allowed = np.array([[word.startswith(f"{batch.slots[place]}/") for word in m.WORDS] for place in tagged])
         words = words.masked_fill(~torch.from_numpy(allowed), -30.0)
         told = torch.from_numpy(batch.words[tagged])
-        parts["tag"] = (losses.cross_entropy(words, told).sum(), len(tagged))
+        parts["tag"] = (F.cross_entropy(words, told, reduction="sum"), len(tagged))
     return parts
 
 

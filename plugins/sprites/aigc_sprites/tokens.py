@@ -27,27 +27,31 @@ OUTLINE = (12, 10, 14)
 """The color of `DARK`."""
 
 _DARKEST = 170  # lightness in 1/1000; below it, hue cannot be seen
-_ONE_MORE = 600  # what another material must save, in squared thousandths of chroma a pixel
-_LIGHT = 0.05  # weight of lightness beside chroma when materials are told apart
-_TINT, _TINT_FROM = 700.0, 200.0
+_FINE = 8  # points of k-means are in 1/8 of 1/1000
+_ONE_MORE = 600 * _FINE**2  # what another material must save, in squared units of chroma a pixel
+_LIGHT = 20  # lightness counts a twentieth of chroma when materials are told apart
+_TINT, _TINT_FROM = 700, 200
 _ROUNDS = 15
+
+_Ints = npt.NDArray[np.int64]
 
 
 def encode(picture: npt.NDArray[np.uint8]) -> tuple[Tokens, Ramps]:
     """Tokens (H, W) and ramps of a picture (H, W, 4) whose pixels are opaque or transparent.
 
-    Materials are told apart by k-means over chroma in Oklab, as few as explain the picture, the largest first.
+    Materials are told apart by k-means over chroma in Oklab, as few as explain the picture, the largest first. All in
+    whole numbers: a recipe's picture gives the same tokens on every machine.
     """
     opaque = picture[..., 3] > 0
-    lab = oklab(picture[opaque][:, :3])  # (N, 3), in thousandths
+    lab = oklab(picture[opaque][:, :3]).astype(np.int64)  # (N, 3), in thousandths
     tokens = np.full(len(lab), DARK, dtype=np.uint8)
     lit = lab[:, 0] >= _DARKEST
     ramps = np.zeros((MATERIALS, LEVELS, 3), dtype=np.uint8)
     if lit.any():
-        material = _materials(lab[lit].astype(np.float64))
+        material = _materials(lab[lit])
         level = np.minimum((lab[lit][:, 0] - _DARKEST) * LEVELS // (1001 - _DARKEST), LEVELS - 1)
         tokens[lit] = FIRST + material * LEVELS + level
-        colors = picture[opaque][:, :3][lit].astype(np.float64)
+        colors = picture[opaque][:, :3][lit].astype(np.int64)
         ramps = np.stack([_ramp(colors[material == m], level[material == m]) for m in range(MATERIALS)])
     whole = np.zeros(opaque.shape, dtype=np.uint8)
     whole[opaque] = tokens
@@ -62,14 +66,14 @@ def colors_of(ramps: Ramps) -> npt.NDArray[np.uint8]:
     return np.concatenate([rgb, alpha], axis=1)
 
 
-def _materials(lab: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _materials(lab: _Ints) -> _Ints:
     """The material of each pixel (N,), numbered by area."""
-    tint = lab[:, 1:] * (_TINT / (lab[:, :1] + _TINT_FROM))  # of one hue, a dark color has less chroma
-    points = np.column_stack([tint, lab[:, :1] * _LIGHT])
-    best, lowest = np.zeros(len(points), dtype=np.int64), np.inf
+    tint = lab[:, 1:] * (_TINT * _FINE) // (lab[:, :1] + _TINT_FROM)  # of one hue, a dark color has less chroma
+    points = np.column_stack([tint, lab[:, :1] * _FINE // _LIGHT])
+    best, lowest = np.zeros(len(points), dtype=np.int64), np.iinfo(np.int64).max
     for count in range(1, min(MATERIALS, len(points)) + 1):
         nearest, centers = _k_means(points, count)
-        cost = float(np.square(points - centers[nearest]).sum(axis=1).mean()) + _ONE_MORE * count
+        cost = int(np.square(points - centers[nearest]).sum()) + _ONE_MORE * count * len(points)
         if cost < lowest:
             best, lowest = nearest, cost
     order = np.argsort(-np.bincount(best, minlength=MATERIALS), kind="stable")
@@ -78,9 +82,9 @@ def _materials(lab: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return rank[best]
 
 
-def _k_means(points: npt.NDArray[np.float64], count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def _k_means(points: _Ints, count: int) -> tuple[_Ints, _Ints]:
     """The nearest of ``count`` centers for each point, begun with points that are far from each other."""
-    far = np.square(points - points.mean(axis=0)).sum(axis=1)
+    far = np.square(points - points.sum(axis=0) // len(points)).sum(axis=1)
     centers = points[[far.argmin()]]
     for _ in range(count - 1):
         apart = np.square(points[:, None] - centers).sum(axis=2).min(axis=1)
@@ -88,21 +92,27 @@ def _k_means(points: npt.NDArray[np.float64], count: int) -> tuple[npt.NDArray[n
     nearest = np.zeros(len(points), dtype=np.int64)
     for _ in range(_ROUNDS):
         nearest = np.square(points[:, None] - centers).sum(axis=2).argmin(axis=1)
-        centers = np.stack(
-            [points[nearest == i].mean(axis=0) if (nearest == i).any() else centers[i] for i in range(count)]
-        )
+        centers = np.stack([_mean(points[nearest == i], centers[i]) for i in range(count)])
     return nearest, centers
 
 
-def _ramp(colors: npt.NDArray[np.float64], level: npt.NDArray[np.int64]) -> Ramps:
+def _mean(points: _Ints, without: _Ints) -> _Ints:
+    """Of points (N, D), rounded: (D,)."""
+    count = len(points)
+    return (2 * points.sum(axis=0) + count) // (2 * count) if count else without
+
+
+def _ramp(colors: _Ints, level: _Ints) -> Ramps:
     """Mean color of each level, (LEVELS, 3); between levels that occur by a line, beyond them darker or lighter."""
-    ramp = np.zeros((LEVELS, 3))
+    ramp = np.zeros((LEVELS, 3), dtype=np.int64)
     if not len(colors):
         return ramp.astype(np.uint8)
-    known = np.unique(level)
-    means = np.stack([colors[level == one].mean(axis=0) for one in known])
-    places = np.concatenate([[-1.0], known, [float(LEVELS)]])
-    ends = np.concatenate([means[:1] * 0.15, means, means[-1:] * 0.3 + 255 * 0.7])
-    for channel in range(3):
-        ramp[:, channel] = np.interp(np.arange(LEVELS), places, ends[:, channel])
-    return np.rint(ramp).astype(np.uint8)
+    known = np.unique(level).tolist()
+    means = [_mean(colors[level == one], colors[0]) for one in known]
+    places = [-1, *known, LEVELS]
+    ends = [means[0] * 15 // 100, *means, (means[-1] * 3 + 255 * 7) // 10]
+    for place in range(LEVELS):
+        above = next(i for i, one in enumerate(places) if one > place)
+        low, high = places[above - 1], places[above]
+        ramp[place] = (ends[above - 1] * (high - place) + ends[above] * (place - low)) // (high - low)
+    return ramp.astype(np.uint8)

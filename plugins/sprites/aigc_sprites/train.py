@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -18,17 +19,27 @@ from aigc_content.nn.fitconfig import FitConfig
 from aigc_content.nn.unet import UNet, UNetConfig
 from aigc_sprites import model as m
 from aigc_sprites import reader
+from aigc_sprites.coloring import levels_of
+from aigc_sprites.copies import bits_of, pack
+from aigc_sprites.craft import seam
 from aigc_sprites.data.dataset import SIDE, SpriteSet, load_set
 from aigc_sprites.data.words import SLOTS
-from aigc_sprites.tokens import CLEAR, DARK, FIRST, HIDDEN, LEVELS, MATERIALS, Ramps, Tokens, encode
+from aigc_sprites.draw import FORMAT, LEARNED, SpriteModel
+from aigc_sprites.palette import oklab
+from aigc_sprites.sheet import sheet
+from aigc_sprites.tokens import CLEAR, FIRST, HIDDEN, LEVELS, MATERIALS, Ramps, Tokens, colors_of, encode
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-FORMAT = "sprites-1"
+    from aigc_content.nn.unet_train import UNet as TrainedUNet
+
 RATES = (0.3, 0.6, 0.9)
 _MOVED = 2  # pixels that creatures and items are moved by at most
-_SHARE_UNTOLD, _SHARE_NOTHING = 0.25, 0.1
+_ALIKE = 12  # so many pictures of one drawing at most are learned from
+_WHOLE = 1000  # pixels that a tile shows at least
+_SEAM = 1300  # thousandths of the steps of light inside a tile that those over its border may have
+_SHARE_UNTOLD, _SHARE_NOTHING, _SHARE_ALTERED = 0.25, 0.1, 0.4
 _MEASURED = 600
 _BATCH = 50
 
@@ -45,11 +56,11 @@ class SpriteConfig(FitConfig):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: Literal["painter", "reader"] = "painter"
-    batch: int = Field(default=24, ge=1, le=4096)
+    batch: int = Field(default=32, ge=1, le=4096)
     ema: float = Field(default=0.998, ge=0, lt=1)
-    channels: tuple[int, ...] = (40, 72, 104, 128)
-    down: tuple[tuple[int, ...], ...] = ((1,), (1,), (1, 2), (1, 2, 1))
-    up: tuple[tuple[int, ...], ...] = ((1,), (1,), (1, 1))
+    channels: tuple[int, ...] = (24, 80, 128, 160)
+    down: tuple[tuple[int, ...], ...] = ((), (1,), (1, 2), (1, 2))
+    up: tuple[tuple[int, ...], ...] = ((1,), (1, 1), (1, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +72,16 @@ class Drawing:
         ramps: its colors.
         label: one of `aigc_sprites.model.LABELS`.
         word: condition.
+        group: the drawing that it is one version of.
+        beneath: what lies beneath it, (32, 32); None where that is free.
     """
 
     tokens: Tokens
     ramps: Ramps
     label: str
     word: int
+    group: str = ""
+    beneath: Tokens | None = None
 
     @property
     def slot(self) -> str:
@@ -77,7 +92,7 @@ class Drawing:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """``planes`` (B, 2, 32, 32), ``told`` (B, K), ``targets`` (B, 32, 32) with -100 where nothing is asked."""
+    """``planes`` (B, 4, 32, 32), ``told`` (B, K), ``targets`` (B, 32, 32) with -100 where nothing is asked."""
 
     planes: npt.NDArray[np.int64]
     told: m.Told
@@ -90,13 +105,42 @@ class Batch:
 def drawings(sprites: SpriteSet, places: Sequence[int]) -> list[Drawing]:
     """Those of the pictures that the network draws."""
     found = []
+    walkers: dict[str, dict[str, int]] = {}
     for place in places:
         entry = sprites.entries[place]
         label = f"{entry.kind}/{entry.label}"
-        if label in m.LABELS:
+        whole = entry.kind != "tile" or int((sprites.images[place][..., 3] > 0).sum()) >= _WHOLE
+        if entry.kind == "walker":
+            walkers.setdefault(entry.name.rpartition("/")[0], {})[entry.label] = place
+        elif label in m.LABELS and whole:
             tokens, ramps = encode(sprites.images[place])
-            found.append(Drawing(tokens, ramps, label, m.word_of(entry.label, entry.tags)))
+            found.append(Drawing(tokens, ramps, label, m.word_of(entry.label, entry.tags), entry.group))
+    for known in walkers.values():
+        found += _walker(sprites, known)
     return found
+
+
+def _walker(sprites: SpriteSet, known: Mapping[str, int]) -> Iterator[Drawing]:
+    """One character: each facing over the one that looks down, each step over the one that stands."""
+    tall, ramps = encode(np.concatenate([sprites.images[place] for place in known.values()]))
+    shown = dict(zip(known, tall.reshape(-1, SIDE, SIDE), strict=True))
+    group = sprites.entries[known["down"]].group
+    for name, tokens in shown.items():
+        facing = name.removesuffix(m.STEP)
+        under = shown[facing] if facing != name else shown["down"]
+        if name == "down" or not np.array_equal(tokens, under):
+            yield Drawing(tokens, ramps, f"walker/{name}", len(m.WORDS), group, None if name == "down" else under)
+
+
+def few_alike(found: Sequence[Drawing]) -> list[Drawing]:
+    """At most `_ALIKE` pictures of each drawing, so that one in thirty colors does not count thirty times."""
+    seen: Counter[tuple[str, str]] = Counter()
+    kept = []
+    for one in found:
+        seen[one.label, one.group] += 1
+        if seen[one.label, one.group] <= _ALIKE:
+            kept.append(one)
+    return kept
 
 
 class Wardrobe:
@@ -121,44 +165,84 @@ class Wardrobe:
 _WORN = 0.5
 
 
-def varied(drawing: Drawing, rng: np.random.Generator) -> Tokens:
-    """A drawing moved, mirrored, in another light: what shall not matter."""
-    tokens = drawing.tokens
-    if not drawing.slot:
-        if rng.random() < 0.5:
-            tokens = tokens[:, ::-1]
-        tokens = moved(tokens, *rng.integers(-_MOVED, _MOVED + 1, 2).tolist())
-    material, level = np.divmod(tokens.astype(np.int64) - FIRST, LEVELS)
-    lit = tokens >= FIRST
-    if rng.random() < 0.4:
-        change = rng.integers(-1, 2, MATERIALS)
+def varied(drawing: Drawing, beneath: Tokens, rng: np.random.Generator) -> tuple[Tokens, str, int]:
+    """A drawing, and for a walker what lies beneath it, moved and mirrored, in another light or shape.
+
+    Returns:
+        Both (2, 32, 32), the label, and the condition ``altered``.
+    """
+    kind, altered, label = drawing.label.partition("/")[0], 0, drawing.label
+    both = np.stack([drawing.tokens, beneath if kind == "walker" else np.zeros_like(beneath)])
+    if kind == "tile":
+        if seam(levels_of(drawing.tokens)) <= _SEAM:
+            both = np.roll(both, rng.integers(0, SIDE, 2).tolist(), (1, 2))
+    elif kind != "layer":
+        both = moved(both, *rng.integers(-_MOVED, _MOVED + 1, 2).tolist())
+    if kind != "layer" and rng.random() < 0.5:
+        both, label = both[..., ::-1], _MIRRORED.get(label, label)
+    if rng.random() < _SHARE_ALTERED:
+        altered += 2
+        both = _reshaped(both, kind, rng)
+    if rng.random() < _SHARE_ALTERED:
+        altered += 1
+        material, level = np.divmod(both.astype(np.int64) - FIRST, LEVELS)
+        lit = both >= FIRST
+        change = rng.integers(-2, 3, MATERIALS)
         level = np.clip(level + change[np.where(lit, material, 0)], 0, LEVELS - 1)
-    return np.where(lit, FIRST + material * LEVELS + level, tokens).astype(np.uint8)
+        both = np.where(lit, FIRST + material * LEVELS + level, both).astype(np.uint8)
+    return (both if kind == "walker" else np.stack([both[0], beneath])), label, altered
 
 
-def moved(tokens: Tokens, dy: int, dx: int) -> Tokens:
-    """Shifted, as far as nothing that shows leaves the picture."""
-    rows, columns = (np.flatnonzero((tokens != CLEAR).any(axis=axis)) for axis in (1, 0))
+_MIRRORED = {
+    f"walker/{one}{step}": f"walker/{other}{step}"
+    for one, other in (("left", "right"), ("right", "left"))
+    for step in ("", m.STEP)
+}
+
+
+def _reshaped(both: Tokens, kind: str, rng: np.random.Generator) -> Tokens:
+    """Pictures (N, 32, 32) mirrored, turned, or one to three rows or columns taken out and others doubled."""
+    if kind == "layer":
+        if rng.random() < 0.3:
+            both = both[..., ::-1]
+        both = moved(both, *rng.integers(-2, 3, 2).tolist())
+    elif kind != "walker" and rng.random() < 0.3:
+        both = both[:, ::-1] if rng.random() < 0.5 else both.transpose(0, 2, 1)
+    for axis in (1, 2):
+        order = np.arange(SIDE)
+        for _ in range(rng.integers(0, 4)):
+            order = np.delete(order, rng.integers(0, SIDE))
+            place = int(rng.integers(0, SIDE - 1))
+            order = np.insert(order, place, order[place])
+        both = np.take(both, order, axis=axis)
+    return both
+
+
+def moved(both: Tokens, dy: int, dx: int) -> Tokens:
+    """Pictures (N, H, W) shifted together, as far as nothing that shows leaves them."""
+    shown = (both != CLEAR).any(axis=0)
+    rows, columns = (np.flatnonzero(shown.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
-        return tokens
-    dy = int(np.clip(dy, -rows[0], len(tokens) - 1 - rows[-1]))
-    dx = int(np.clip(dx, -columns[0], len(tokens) - 1 - columns[-1]))
-    return np.roll(tokens, (dy, dx), (0, 1))
+        return both
+    dy = int(np.clip(dy, -rows[0], len(shown) - 1 - rows[-1]))
+    dx = int(np.clip(dx, -columns[0], shown.shape[1] - 1 - columns[-1]))
+    return np.roll(both, (dy, dx), (1, 2))
 
 
 def hide(chosen: Sequence[Drawing], wardrobe: Wardrobe, rng: np.random.Generator, rate: float | None = None) -> Batch:
     """A batch with cells hidden; with a rate, nothing is varied and every condition is told."""
-    planes = np.zeros((len(chosen), 2, SIDE, SIDE), dtype=np.int64)
-    told, targets = [], np.full((len(chosen), SIDE, SIDE), -100, dtype=np.int64)
+    planes, told, targets = [], [], np.full((len(chosen), SIDE, SIDE), -100, dtype=np.int64)
     for place, drawing in enumerate(chosen):
-        tokens = drawing.tokens if rate is not None else varied(drawing, rng)
+        under = wardrobe.beneath(drawing.slot, rng) if drawing.beneath is None else drawing.beneath
+        tokens, label, altered = drawing.tokens, drawing.label, 0
+        if rate is None:
+            (tokens, under), label, altered = varied(drawing, under, rng)
         share = rate if rate is not None else float(np.cos(rng.random() * np.pi / 2))
         hidden = rng.random(tokens.shape) < share
         hidden.flat[rng.integers(hidden.size)] = True
-        planes[place, 0] = np.where(hidden, HIDDEN, tokens)
-        planes[place, 1] = wardrobe.beneath(drawing.slot, rng)
         targets[place][hidden] = tokens[hidden]
-        conditions = m.describe(tokens, drawing.label, drawing.word)
+        conditions = m.describe(tokens, label, drawing.word)
+        conditions[m.INDEX["altered"]] = altered
         conditions[m.INDEX["rate"]] = m.rate_condition(int(hidden.sum()), hidden.size)
         if rate is None:
             nothing = rng.random() < _SHARE_NOTHING
@@ -166,7 +250,9 @@ def hide(chosen: Sequence[Drawing], wardrobe: Wardrobe, rng: np.random.Generator
                 if nothing or rng.random() < _SHARE_UNTOLD:
                     conditions[m.INDEX[name]] = m.untold(name)
         told.append(conditions)
-    return Batch(planes, np.stack(told), targets)
+        shown = np.where(hidden, HIDDEN, tokens)
+        planes.append(m.planes_of(shown, under, conditions))
+    return Batch(np.stack(planes), np.stack(told), targets)
 
 
 class SpriteTrainer(Trainer[SpriteConfig]):
@@ -194,14 +280,15 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         from aigc_content.nn.unet_train import UNet as TrainedUNet
 
         config = run.config
-        learned, held = (drawings(sprites, part) for part in sprites.split())
+        known, held = (drawings(sprites, part) for part in sprites.split())
+        learned = few_alike(known)
         torch.manual_seed(config.seed)
         sizes = UNetConfig(m.PLANES, tuple(m.CONDITIONS.values()), m.OUTPUTS, config.channels, config.down, config.up)
         net = TrainedUNet(sizes)
         if run.base is not None:
             stored, tensors = modelfile.load(run.base)
             net = TrainedUNet(UNetConfig.from_json(stored.get("network", {})))
-            net.restore({name: value for name, value in tensors.items() if not name.startswith("ramps.")})
+            net.restore({name: value for name, value in tensors.items() if not name.startswith(LEARNED)})
         wardrobe = Wardrobe(learned)
 
         def make(chosen: list[Drawing], rng: np.random.Generator) -> Batch:
@@ -214,9 +301,14 @@ class SpriteTrainer(Trainer[SpriteConfig]):
             parts = [part for batch in measured for part in losses(trained, batch).values()]
             return sum(float(loss) for loss, _ in parts) / max(1, sum(count for _, count in parts))
 
-        steps = fit(net, batches, losses, config, held_out=held_out if held else None, run=run)
-        tensors = net.export() | _ramps(learned)
-        modelfile.save(run.out, {"format": FORMAT, "network": net.config.to_json()}, tensors)
+        def sample(trained: nn.Module) -> npt.NDArray[np.uint8]:
+            assert isinstance(trained, TrainedUNet)
+            with TemporaryDirectory() as folder:
+                _save(Path(folder), trained, known)
+                return sheet(SpriteModel(Path(folder)), 6, seed=config.seed)
+
+        steps = fit(net, batches, losses, config, held_out=held_out if held else None, sample=sample, run=run)
+        _save(run.out, net, known)
         figures = held_out_losses(run.out, sprites)
         (run.out / "README.md").write_text(_card(run, sprites, len(learned), steps, figures), "utf-8")
 
@@ -232,22 +324,24 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         return held_out_losses(model, sprites)
 
 
+def _save(folder: Path, net: TrainedUNet, known: Sequence[Drawing]) -> None:
+    config = {"format": FORMAT, "network": net.config.to_json()}
+    modelfile.save(folder, config, net.export() | _learned(known))
+
+
 def _parts(items: Sequence[Drawing]) -> Iterator[Sequence[Drawing]]:
     yield from (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
 
 
-def _ramps(learned: Sequence[Drawing]) -> modelfile.Tensors:
-    """The colors of the pictures, to color others of their label with: (N, 4, 7, 3) and the label of each."""
+def _learned(learned: Sequence[Drawing]) -> modelfile.Tensors:
+    """What the network learned from: label, colors to color others of the label with, bits to know a copy by."""
+    codes = [bits_of(one.tokens != CLEAR, oklab(colors_of(one.ramps)[one.tokens, :3])[..., 0]) for one in learned]
     return {
-        "ramps.colors": np.stack([drawing.ramps for drawing in learned]),
-        "ramps.labels": np.array([m.LABELS.index(drawing.label) for drawing in learned], dtype=np.uint8),
-        "ramps.materials": np.array([_count(drawing.tokens) for drawing in learned], dtype=np.uint8),
+        f"{LEARNED}colors": np.stack([one.ramps for one in learned]),
+        f"{LEARNED}labels": np.array([m.LABELS.index(one.label) for one in learned], dtype=np.uint8),
+        f"{LEARNED}materials": np.array([m.materials_of(one.tokens) for one in learned], dtype=np.uint8),
+        f"{LEARNED}codes": pack(np.stack(codes)),
     }
-
-
-def _count(tokens: Tokens) -> int:
-    """How many materials a picture has."""
-    return len({(int(token) - FIRST) // LEVELS for token in np.unique(tokens) if token > DARK})
 
 
 def losses(net: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, int]]:
@@ -266,7 +360,7 @@ def held_out_losses(folder: Path, sprites: SpriteSet) -> dict[str, int | float |
     """Cross-entropy of the integer network on drawings that training never saw, in nat a hidden pixel."""
     learned, held = (drawings(sprites, part) for part in sprites.split())
     stored, tensors = modelfile.load(folder)
-    own = {name: value for name, value in tensors.items() if not name.startswith("ramps.")}
+    own = {name: value for name, value in tensors.items() if not name.startswith(LEARNED)}
     with modelfile.loading(folder):
         net = UNet(UNetConfig.from_json(stored.get("network", {})), own)
     result: dict[str, int | float | str] = {"held_out_drawings": len(held)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from aigc_sprites.coloring import darkest, paint, recolored
+from aigc_sprites.coloring import Uncolored, darkest, paint, recolored
 from aigc_sprites.palette import oklab, shipped_names, shipped_palette
 from aigc_sprites.tidy import tidy
 from aigc_sprites.tokens import CLEAR, DARK, FIRST, LEVELS, MATERIALS, OUTLINE, colors_of
@@ -27,7 +27,7 @@ def tokens() -> np.ndarray:
 
 def test_all_colors_of_the_ramps_are_kept_where_they_may_be() -> None:
     picture, own = tokens(), ramps()
-    colors, (indices,) = paint([(picture, own)], 64)
+    colors, (indices,) = paint([Uncolored(picture, own)], 64)
     rgb = np.concatenate([[(0, 0, 0)], colors])[indices]
     assert (rgb[picture != CLEAR] == colors_of(own)[picture][picture != CLEAR][:, :3]).all()
     assert ((indices == 0) == (picture == CLEAR)).all()
@@ -37,7 +37,7 @@ def test_all_colors_of_the_ramps_are_kept_where_they_may_be() -> None:
 @pytest.mark.parametrize("most", [2, 5, 12])
 def test_no_more_colors_than_asked_for_and_none_is_invented(most: int) -> None:
     picture, own = tokens(), ramps()
-    colors, (indices,) = paint([(picture, own)], most)
+    colors, (indices,) = paint([Uncolored(picture, own)], most)
     assert len(colors) == most
     known = {tuple(color) for color in colors_of(own)[:, :3].tolist()}
     assert {tuple(color) for color in colors.tolist()} <= known
@@ -46,13 +46,13 @@ def test_no_more_colors_than_asked_for_and_none_is_invented(most: int) -> None:
 
 def test_layers_share_their_colors() -> None:
     first, second = tokens(), tokens()
-    colors, pictures = paint([(first, ramps()), (second, ramps())], 64)
+    colors, pictures = paint([Uncolored(first, ramps()), Uncolored(second, ramps())], 64)
     assert len(pictures) == 2
     assert len(colors) <= 1 + MATERIALS * LEVELS
 
 
 def test_nothing_has_no_colors() -> None:
-    colors, (indices,) = paint([(np.zeros((4, 4), np.uint8), ramps())], 8)
+    colors, (indices,) = paint([Uncolored(np.zeros((4, 4), np.uint8), ramps())], 8)
     assert len(colors) == 0
     assert not indices.any()
 
@@ -91,7 +91,7 @@ def test_crumbs_pinholes_and_lone_pixels_go() -> None:
 
 
 def test_outline_has_the_asked_color() -> None:
-    colors, (indices,) = paint([(tokens(), ramps())], 64)
+    colors, (indices,) = paint([Uncolored(tokens(), ramps())], 64)
     assert tuple(colors[indices[2, 2] - 1].tolist()) == OUTLINE
-    colors, (indices,) = paint([(tokens(), ramps())], 64, (1, 2, 3))
+    colors, (indices,) = paint([Uncolored(tokens(), ramps())], 64, (1, 2, 3))
     assert colors[indices[2, 2] - 1].tolist() == [1, 2, 3]

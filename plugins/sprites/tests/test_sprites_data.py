@@ -16,12 +16,12 @@ from aigc_content import InputError
 
 
 def drawing(seed: int, color: tuple[int, int, int] = (200, 40, 40)) -> np.ndarray:
-    """A blob of a shape of its own."""
+    """A blob of a shape and with light of its own."""
     rng = np.random.default_rng(seed)
     pixels = np.zeros((32, 32, 4), np.uint8)
-    for _ in range(12):
+    for step in range(12):
         y, x = rng.integers(2, 24, 2)
-        pixels[y : y + 6, x : x + 6] = (*color, 255)
+        pixels[y : y + 6, x : x + 6] = (*(np.array(color) * (step + 1) // 12), 255)
     return pixels
 
 

@@ -30,12 +30,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     found = tmp_path_factory.mktemp("painter")
     rng = np.random.default_rng(0)
-    ramps = {
-        "ramps.colors": rng.integers(0, 256, (9, MATERIALS, LEVELS, 3)).astype(np.uint8),
-        "ramps.labels": np.arange(9, dtype=np.uint8) % 3,
-        "ramps.materials": (np.arange(9, dtype=np.uint8) % 4) + 1,
+    learned = {
+        "learned.colors": rng.integers(0, 256, (9, MATERIALS, LEVELS, 3)).astype(np.uint8),
+        "learned.labels": np.arange(9, dtype=np.uint8) % 3,
+        "learned.materials": (np.arange(9, dtype=np.uint8) % 4) + 1,
+        "learned.codes": np.zeros((9, 64), np.uint8),
     }
-    modelfile.save(found, {"format": FORMAT, "network": SIZES.to_json()}, UNet(SIZES).export() | ramps)
+    modelfile.save(found, {"format": FORMAT, "network": SIZES.to_json()}, UNet(SIZES).export() | learned)
     return found
 
 
@@ -88,20 +89,25 @@ def test_schedule_begins_slowly_and_ends_with_all() -> None:
     assert Schedule(steps=1).left(0, 77) == 0
 
 
+def striped(materials: int) -> np.ndarray:
+    """A picture of so many materials."""
+    return np.repeat(FIRST + LEVELS * np.arange(materials, dtype=np.uint8), 4)[None].repeat(4, axis=0)
+
+
 def test_ramps_are_those_of_the_label_with_materials_enough(folder: Path) -> None:
     painter = SpriteModel(folder)
     own = {painter.colors[place].tobytes() for place in (1, 4, 7) if painter.materials[place] >= 3}
-    found = {painter.ramps(m.LABELS[1], 3, Stream(f"ramps {place}")).tobytes() for place in range(20)}
+    found = {painter.ramps(m.LABELS[1], striped(3), Stream(f"ramps {place}")).tobytes() for place in range(20)}
     assert found == own
 
 
-@pytest.mark.parametrize("spoil", ["format", "ramps", "network"])
+@pytest.mark.parametrize("spoil", ["format", "learned", "network"])
 def test_broken_painter_is_refused(folder: Path, tmp_path: Path, spoil: str) -> None:
     config, tensors = modelfile.load(folder)
     if spoil == "format":
         config["format"] = "other"
-    elif spoil == "ramps":
-        tensors["ramps.labels"] = tensors["ramps.labels"][1:]
+    elif spoil == "learned":
+        tensors["learned.labels"] = tensors["learned.labels"][1:]
     else:
         tensors.pop("plane0.t")
     modelfile.save(tmp_path, config, tensors)
@@ -129,24 +135,47 @@ def test_word_of_a_layer_is_its_first_known_tag() -> None:
 
 def test_pictures_move_only_within_their_frame() -> None:
     for dy, dx in ((-40, 0), (40, 3), (0, -40), (2, 40)):
-        result = moved(shape(), dy, dx)
+        result = moved(shape()[None], dy, dx)[0]
         assert (
             np.bincount(result.ravel(), minlength=TOKENS).tolist()
             == np.bincount(shape().ravel(), minlength=TOKENS).tolist()
         )
         assert not (result[0, :, None] != CLEAR).all()
-    rows = np.flatnonzero(moved(shape(), -40, 0).any(axis=1))
+    rows = np.flatnonzero(moved(shape()[None], -40, 0)[0].any(axis=1))
     assert rows[0] == 0
     assert rows[-1] == 19
 
 
-def test_variation_keeps_form_and_outline() -> None:
+def test_what_is_not_told_as_altered_keeps_form_and_outline() -> None:
+    told = []
+    for seed in range(40):
+        (result, _), label, altered = varied(drawing(), np.zeros((32, 32), np.uint8), np.random.default_rng(seed))
+        told.append(altered)
+        assert label == "monster/animal"
+        if altered < 2:
+            assert int((result != CLEAR).sum()) == int((shape() != CLEAR).sum())
+            assert int((result == DARK).sum()) == int((shape() == DARK).sum())
+        if altered == 0:
+            assert sorted(result.ravel().tolist()) == sorted(shape().ravel().tolist())
+    assert set(told) == {0, 1, 2, 3}
+
+
+def test_layers_stay_where_they_are_unless_that_is_told() -> None:
     for seed in range(20):
-        result = varied(drawing(), np.random.default_rng(seed))
-        assert int((result != CLEAR).sum()) == int((shape() != CLEAR).sum())
-        assert int((result == DARK).sum()) == int((shape() == DARK).sum())
-    layer = varied(drawing("layer/body"), np.random.default_rng(0))
-    assert ((layer != CLEAR) == (shape() != CLEAR)).all()
+        under = shape(1)
+        (result, beneath), _, altered = varied(drawing("layer/body"), under, np.random.default_rng(seed))
+        assert (beneath == under).all()
+        assert altered >= 2 or ((result != CLEAR) == (shape() != CLEAR)).all()
+
+
+def test_a_walker_and_what_lies_beneath_change_together() -> None:
+    labels = set()
+    for seed in range(30):
+        one = drawing("walker/left")
+        (result, beneath), label, _ = varied(one, one.tokens, np.random.default_rng(seed))
+        assert (result == beneath).all()
+        labels.add(label)
+    assert labels == {"walker/left", "walker/right"}
 
 
 def test_hidden_cells_are_what_is_asked_for() -> None:
@@ -170,7 +199,7 @@ def test_copies_are_known_wherever_they_stand_and_in_any_light() -> None:
 
     known = Copies(pack(np.stack([bits_of(*seen(shape(3)))])))
     assert known.distance(*seen(shape(3))) == 0
-    assert known.distance(*seen(moved(shape(3), 4, -2))) == 0
+    assert known.distance(*seen(moved(shape(3)[None], 4, -2)[0])) == 0
     assert known.distance(*seen(shape(3)[:, ::-1])) == 0
     other = np.zeros((32, 32), np.uint8)
     other[4:12, 2:30] = FIRST + 5
@@ -189,11 +218,11 @@ def test_reader_gives_shares_of_answers(tmp_path: Path) -> None:
     pictures = np.zeros((2, 32, 32, 4), np.uint8)
     pictures[0, 4:20, 4:20] = (200, 100, 50, 255)
     found = reader.Reader(tmp_path)
-    assert found.labels(pictures).shape == (2, len(m.LABELS))
+    assert found.labels(pictures).shape == (2, len(m.SHOWN))
     assert set(found.words(pictures, "body")) == {
         word.partition("/")[2] for word in m.WORDS if word.startswith("body/")
     }
-    assert (np.abs(found.labels(pictures).sum(axis=1) - reader.UNITS) < len(m.LABELS)).all()
+    assert (np.abs(found.labels(pictures).sum(axis=1) - reader.UNITS) < len(m.SHOWN)).all()
     grays = reader.seen(pictures)
     assert grays[0, 10, 10].tolist()[0] == 127
-    assert not grays[1].any()
+    assert not grays[1, ..., :2].any()

@@ -22,8 +22,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
-from aigc_content import InputError
-from aigc_content.nn import data
+from aigc_content import InputError, Stream
 
 Pictures = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -31,9 +30,12 @@ Mask = npt.NDArray[np.bool_]
 SIDE = 32
 TENSORS, INFO, FORMAT = "sprites.safetensors", "sprites.json", "sprites-1"
 HELD_OUT = 15
-"""Percent of the groups that is held out."""
+"""Percent of the pictures of a kind and label that is held out."""
+_LARGE = 30  # percent: a group with more of the pictures is not held out
 
-_ALIKE = 92  # percent of two drawings' joint area that both cover: then they are one drawing
+_FAINT = 128  # of 255: below it, a pixel is transparent
+_ALIKE = 92  # percent of two drawings' joint area that both cover, and
+_LIT = 0.8  # correlation of their lightness there: then they are one drawing
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Entry:
 
     Attributes:
         name: path within the source, without suffix.
-        kind: ``layer`` of a paper doll, ``monster``, ``item`` or ``tile``.
-        label: the layer's slot, or the class.
+        kind: ``layer`` of a paper doll, ``monster``, ``item``, ``tile`` or ``walker``.
+        label: the layer's slot, the class, or where a walker looks (``left``, or ``left-step`` in the other pose).
         tags: words for what it shows.
         group: name of the drawing.
     """
@@ -73,23 +75,34 @@ class SpriteSet:
     images: Pictures
 
     def split(self) -> tuple[list[int], list[int]]:
-        """Indices to learn from, and those held out."""
-        return data.split([f"{entry.kind}/{entry.label}/{entry.group}" for entry in self.entries], HELD_OUT)
+        """Indices to learn from, and those held out: of each kind and label whole groups in a shuffled order, until
+        they have their share; a group that is too large for it is learned from."""
+        held: set[int] = set()
+        families: dict[str, dict[str, list[int]]] = {}
+        for place, entry in enumerate(self.entries):
+            families.setdefault(_family(entry), {}).setdefault(entry.group, []).append(place)
+        for family, groups in families.items():
+            count = sum(map(len, groups.values()))
+            out: list[int] = []
+            for group in sorted(groups, key=lambda name: Stream(f"split/{family}/{name}").integer(1 << 32)):
+                if len(out) * 100 < count * HELD_OUT and len(groups[group]) * 100 <= count * _LARGE:
+                    out += groups[group]
+            held.update(out)
+        return [i for i in range(len(self.entries)) if i not in held], sorted(held)
 
 
 def write_set(
     out: Path, source: str, license: str, entries: Sequence[Entry], images: Pictures, left_out: dict[str, Any]
 ) -> None:
-    """Write a data set into an existing folder; groups are found here.
+    """Write a data set into an existing folder.
 
     Args:
         out: the folder.
         source, license: as in `SpriteSet`.
-        entries: one a picture; pictures of one kind and label whose shapes are alike get one group.
+        entries: one a picture, grouped.
         images: (N, 32, 32, 4).
         left_out: what was not taken, by reason, for people to read.
     """
-    entries = _grouped(entries, images[..., 3] >= 128)
     told = [asdict(entry) | {"tags": list(entry.tags)} for entry in entries]
     digest = sha256(images.tobytes() + json.dumps(told, sort_keys=True).encode()).hexdigest()
     info = {"format": FORMAT, "source": source, "license": license, "sha256": digest, "left_out": left_out}
@@ -114,12 +127,44 @@ def load_set(folder: Path) -> SpriteSet:
         return SpriteSet(info["source"], info["license"], info["sha256"], entries, images)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         found = f"is no imported data set: {type(error).__name__}: {error}"
-        remedy = "`aigc data import rltiles --from SOURCE --out DIR` writes one"
+        remedy = "`aigc data import NAME --from SOURCE --out DIR` writes one (`aigc data list`)"
         raise InputError("S020", found, where=str(folder), remedy=remedy) from None
 
 
-def _grouped(entries: Sequence[Entry], shapes: Mask) -> list[Entry]:
-    """Entries with groups joined where two drawings of one kind and label cover the same pixels, or share a name."""
+def opaque_or_clear(pixels: Pictures) -> Pictures:
+    """Pixels (H, W, 4) that are all opaque or transparent."""
+    shown = pixels[..., 3] >= _FAINT
+    return np.where(shown[..., None], pixels | (0, 0, 0, 255), 0).astype(np.uint8)
+
+
+def _correlation(shown: npt.NDArray[np.float32], light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Of the lightness of pictures (N, pixels), two by two, over the pixels that both show: (N, N)."""
+    lit = light * shown
+    count = np.maximum(shown @ shown.T, 1)
+    own, other = lit @ shown.T / count, shown @ lit.T / count  # means of the one and of the other
+    squares = (
+        np.maximum((lit * light) @ shown.T / count - own**2, 1),
+        np.maximum(shown @ (lit * light).T / count - other**2, 1),
+    )
+    found: npt.NDArray[np.float32] = (lit @ lit.T / count - own * other) / np.sqrt(squares[0] * squares[1])
+    return found
+
+
+def _family(entry: Entry) -> str:
+    """What is split as a whole: a walker with all its facings, anything else by kind and label."""
+    return "walker/" if entry.kind == "walker" else f"{entry.kind}/{entry.label}/"
+
+
+def grouped(entries: Sequence[Entry], pictures: Pictures) -> list[Entry]:
+    """Entries with groups joined where two drawings of one kind and label cover the same pixels in the same light, or
+    share a name.
+
+    Args:
+        entries: one a drawing.
+        pictures: (N, H, W, 4).
+    """
+    shapes = pictures[..., 3] > 0
+    light = pictures[..., :3].astype(np.float32) @ np.array([0.3, 0.59, 0.11], np.float32)
     leader = list(range(len(entries)))
 
     def find(place: int) -> int:
@@ -136,7 +181,7 @@ def _grouped(entries: Sequence[Entry], shapes: Mask) -> list[Entry]:
         both = flat @ flat.T
         areas = flat.sum(axis=1)
         either = areas[:, None] + areas - both
-        alike = both * 100 >= either * _ALIKE
+        alike = (both * 100 >= either * _ALIKE) & (_correlation(flat, light[places].reshape(len(places), -1)) >= _LIT)
         for i, j in zip(*np.nonzero(np.triu(alike, 1)), strict=True):
             leader[find(places[int(j)])] = find(places[int(i)])
         first: dict[str, int] = {}

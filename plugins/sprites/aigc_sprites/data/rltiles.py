@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from aigc_content import InputError
-from aigc_sprites.data.dataset import SIDE, Entry, Pictures, write_set
+from aigc_sprites.data.dataset import SIDE, Entry, Pictures, grouped, opaque_or_clear, write_set
 from aigc_sprites.data.words import CLASSES, ITEMS, SLOTS, TILES, group_of, tags_of
 
 LICENSE, SOURCE = "CC0-1.0", "Dungeon Crawl Stone Soup 0.28, rltiles"
@@ -29,7 +29,6 @@ UNCLEAR = re.compile(
 )
 """Beginnings of names whose owners are not known."""
 
-_FAINT = 128  # of 255: below it, a pixel is transparent
 _FEWEST = 6  # opaque pixels
 
 
@@ -54,6 +53,8 @@ def import_rltiles(source: Path, out: Path) -> None:
         if told is None or path.name.startswith("."):
             continue
         reason, pixels = _picture(path)
+        if path.stem.startswith("test"):
+            reason = "for tests"
         if UNCLEAR.match(path.stem):
             reason = "owner unclear"
         elif not reason and (told.kind, told.label, pixels.tobytes()) in seen:
@@ -68,7 +69,8 @@ def import_rltiles(source: Path, out: Path) -> None:
         raise InputError(
             "S021", "holds no picture of 32 x 32 pixels", where=str(root), remedy="name the source package"
         )
-    write_set(out, SOURCE, LICENSE, entries, np.stack(images), dict(left_out))
+    pictures = np.stack(images)
+    write_set(out, SOURCE, LICENSE, grouped(entries, pictures), pictures, dict(left_out))
 
 
 def _told(name: str) -> Entry | None:
@@ -103,10 +105,7 @@ def _picture(path: Path) -> tuple[str, Pictures]:
         with Image.open(path, formats=("PNG",)) as picture:
             if picture.size != (SIDE, SIDE):
                 return "not 32 x 32 pixels", np.zeros((0, 0, 4), np.uint8)
-            pixels = np.asarray(picture.convert("RGBA"), dtype=np.uint8).copy()
+            pixels = opaque_or_clear(np.asarray(picture.convert("RGBA"), dtype=np.uint8))
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError("S022", f"is no PNG picture: {error}", where=str(path), remedy="unpack it again") from None
-    opaque = pixels[..., 3] >= _FAINT
-    pixels[~opaque] = 0
-    pixels[opaque, 3] = 255
-    return ("almost empty" if int(opaque.sum()) < _FEWEST else ""), pixels
+    return ("almost empty" if int((pixels[..., 3] > 0).sum()) < _FEWEST else ""), pixels

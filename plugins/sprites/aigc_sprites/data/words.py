@@ -77,6 +77,10 @@ CLASSES = {
 """Folders of creatures to their classes; the folders that are not here hold parts, effects or copies."""
 
 SLOTS = ("base", "legs", "boots", "body", "cloak", "hair", "beard", "head", "gloves", "hand1", "hand2")
+"""Layers of a hero in the order in which they are drawn."""
+STACK = ("cloak", *(slot for slot in SLOTS if slot != "cloak"))
+"""Layers of a hero from the lowest up: a cloak hangs behind its wearer."""
+
 ITEMS = {
     "weapon": "weapon",
     "armour": "armor",

@@ -1,0 +1,153 @@
+"""Tokens to a sprite: colors for all figures together, layers and frames, feet on one line, the asked size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aigc_content import Infeasible, Stream
+from aigc_sprites import model as m
+from aigc_sprites.coloring import Uncolored, darkest, paint, recolored
+from aigc_sprites.data.words import STACK
+from aigc_sprites.draw import SpriteModel
+from aigc_sprites.params import SpriteParams
+from aigc_sprites.plan import Part, Turns
+from aigc_sprites.resize import resized
+from aigc_sprites.sprite import Figure, Frame, Indices, Layer, Sprite, rows_of
+from aigc_sprites.tokens import OUTLINE, Ramps, Tokens
+
+STEP_MS = 160
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The pictures of one figure.
+
+    Attributes:
+        turns: what was to be drawn.
+        tokens: by the name of the part.
+        rng: the figure's own random numbers.
+    """
+
+    turns: Turns
+    tokens: Mapping[str, Tokens]
+    rng: Stream
+
+    @property
+    def parts(self) -> list[Part]:
+        """All parts, those of a hero as they lie on each other."""
+        found = [part for turn in self.turns for part in turn]
+        order = {name: place for place, name in enumerate(STACK)}
+        return sorted(found, key=lambda part: order.get(part.name, 0))
+
+
+def assembled(model: SpriteModel, params: SpriteParams, figures: Sequence[Drawn]) -> Sprite | Infeasible:
+    """One sprite of drawn figures; all share one palette."""
+    palette = params.palette_colors
+    pictures = [
+        Uncolored(figure.tokens[part.name], own, part.exact)
+        for figure in figures
+        for part, own in _ramps(model, params, figure)
+    ]
+    outline = OUTLINE if palette is None else darkest(palette)
+    colors, painted = paint(pictures, params.colors, outline)
+    if not len(colors):
+        return Infeasible("empty", "nothing was drawn")
+    found, start = [], 0
+    for place, figure in enumerate(figures):
+        parts = figure.parts
+        own = dict(zip((part.name for part in parts), painted[start : start + len(parts)], strict=True))
+        start += len(parts)
+        if not all(one.any() for one in own.values()):
+            return Infeasible("empty", f"nothing was drawn for {next(name for name in own if not own[name].any())}")
+        name = params.figure if len(figures) == 1 else f"{params.figure}-{place + 1}"
+        found.append(_figure(name, params, parts, own))
+    written = tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colors.tolist())
+    return _without_unused(Sprite(kind=params.kind, size=params.size, palette=written, figures=tuple(found)))
+
+
+def _ramps(model: SpriteModel, params: SpriteParams, figure: Drawn) -> list[tuple[Part, Ramps]]:
+    """Colors of each part: a walker's parts share them, those of anything else have their own."""
+    parts = figure.parts
+    if params.figure == "walker":
+        whole = np.stack([figure.tokens[part.name] for part in parts])
+        shared = model.ramps(parts[0].label, whole, figure.rng.child("colors"))
+        found = [shared] * len(parts)
+    else:
+        found = [
+            model.ramps(part.label, figure.tokens[part.name], figure.rng.child(f"colors/{part.name}"))
+            if part.ramps is None
+            else part.ramps
+            for part in parts
+        ]
+    palette = params.palette_colors
+    if palette is not None:
+        found = [recolored(own, palette) for own in found]
+    return list(zip(parts, found, strict=True))
+
+
+def _figure(name: str, params: SpriteParams, parts: Sequence[Part], own: Mapping[str, Indices]) -> Figure:
+    """Layers and frames of one figure."""
+    if params.figure == "walker":
+        level = {key: _on(picture, _feet(own["down"])) for key, picture in own.items()}
+        keys = [f"{facing}{step}" for facing in m.FACINGS for step in ("", m.STEP)]
+        shown = [resized(level[key], params.size) for key in keys]
+        frames = tuple(
+            Frame(facing=key.removesuffix(m.STEP), duration=STEP_MS, cels=(rows_of(picture),))
+            for key, picture in zip(keys, shown, strict=True)
+        )
+        layers: tuple[Layer, ...] = (Layer(name="walker"),)
+        flat = shown[0]
+    else:
+        cels = [resized(own[part.name], params.size) for part in parts]
+        frames = (Frame(cels=tuple(rows_of(picture) if picture.any() else None for picture in cels)),)
+        layers = tuple(Layer(name=part.name, tags=part.tags) for part in parts)
+        flat = np.max(cels, axis=0)
+    columns = np.flatnonzero(flat.any(axis=0))
+    pivot = ((int(columns[0]) + int(columns[-1])) // 2, _feet(flat)) if len(columns) else (0, 0)
+    return Figure(name=name, pivot=pivot, layers=layers, frames=frames)
+
+
+def _feet(picture: Indices) -> int:
+    """The lowest row in which anything shows."""
+    rows = np.flatnonzero(picture.any(axis=1))
+    return int(rows[-1]) if len(rows) else len(picture) - 1
+
+
+def _on(picture: Indices, ground: int) -> Indices:
+    """A picture moved up or down until it stands on a row."""
+    dy = ground - _feet(picture)
+    if dy < 0 and picture[:-dy].any():
+        return picture  # its head would be cut off
+    return np.roll(picture, dy, axis=0)
+
+
+def _without_unused(sprite: Sprite) -> Sprite:
+    """A smaller picture may have lost colors: then its palette loses them too."""
+    used = np.zeros(len(sprite.palette) + 1, dtype=np.bool_)
+    for figure in sprite.figures:
+        for frame in figure.frames:
+            for layer in range(len(figure.layers)):
+                used[np.unique(sprite.cel(figure, frame, layer))] = True
+    used[0] = True
+    if used.all():
+        return sprite
+    place = np.cumsum(used) - 1
+    figures = []
+    for figure in sprite.figures:
+        frames = [
+            frame.model_copy(
+                update={
+                    "cels": tuple(
+                        None if rows is None else rows_of(place[sprite.cel(figure, frame, layer)].astype(np.uint8))
+                        for layer, rows in enumerate(frame.cels)
+                    )
+                }
+            )
+            for frame in figure.frames
+        ]
+        figures.append(figure.model_copy(update={"frames": tuple(frames)}))
+    palette = tuple(color for color, kept in zip(sprite.palette, used[1:].tolist(), strict=True) if kept)
+    return Sprite(kind=sprite.kind, size=sprite.size, palette=palette, figures=tuple(figures))

@@ -1,0 +1,134 @@
+"""What is drawn for a request, in which order, and what lies beneath each picture while it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aigc_content import Stream
+from aigc_content.nn import sampling
+from aigc_sprites import model as m
+from aigc_sprites.data.words import SLOTS, TAGS
+from aigc_sprites.params import CREATURES, GROUNDS, THINGS, SpriteParams
+from aigc_sprites.sources import Pixels, Redraw
+from aigc_sprites.tokens import CLEAR, HIDDEN, Ramps, Tokens, encode
+
+SIZE_OF = {"tiny": (2, 3), "small": (4, 5), "medium": (6, 7), "large": (8, 9)}
+"""Values of the condition ``size`` for each build."""
+
+_USUAL = {
+    "legs": 100,
+    "boots": 100,
+    "body": 100,
+    "cloak": 35,
+    "hair": 70,
+    "beard": 20,
+    "head": 45,
+    "gloves": 40,
+    "hand1": 80,
+    "hand2": 45,
+}
+"""Percent of the heroes of whom no more is said that wear something in a slot."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One picture that is drawn.
+
+    Attributes:
+        name: of the layer, or of the facing and pose.
+        told: conditions of the network.
+        beneath: names of the pictures beneath it, from the lowest up.
+        tags: what it must show.
+        known: tokens (32, 32) that are given, `HIDDEN` where they are to be drawn; None where all are.
+        exact: RGBA (32, 32, 4): its opaque pixels stay to the color.
+        ramps: colors; None leaves them to the model.
+    """
+
+    name: str
+    told: m.Told
+    beneath: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    known: Tokens | None = None
+    exact: Pixels | None = None
+    ramps: Ramps | None = None
+
+    @property
+    def label(self) -> str:
+        """One of `aigc_sprites.model.LABELS`."""
+        return m.LABELS[int(self.told[m.INDEX["label"]])]
+
+
+Turns = tuple[tuple[Part, ...], ...]
+"""Pictures of one turn can be drawn together; those of a later one lie over some of an earlier."""
+
+
+def turns(params: SpriteParams, kind: str, choose: Stream) -> Turns:
+    """All pictures of one figure."""
+    if kind == "hero":
+        return tuple((part,) for part in _hero(params, choose))
+    if kind == "walker":
+        standing = [Part(facing, m.told(f"walker/{facing}"), ("down",)) for facing in m.FACINGS[1:]]
+        steps = [Part(f"{facing}{m.STEP}", m.told(f"walker/{facing}{m.STEP}"), (facing,)) for facing in m.FACINGS]
+        return ((Part("down", m.told("walker/down")),), tuple(standing), tuple(steps))
+    types = {"monster": CREATURES, "item": THINGS, "tile": GROUNDS}[kind]
+    name = params.type or types[choose.integer(len(types))]
+    told = m.told(f"{kind}/{name}")
+    if params.like is not None:
+        found = m.describe(encode(params.like.image.pixels)[0], f"{kind}/{name}", len(m.WORDS))
+        for condition in ("size", "materials", "mirror"):
+            told[m.INDEX[condition]] = found[m.INDEX[condition]]
+    if params.build is not None:
+        sizes = SIZE_OF[params.build]
+        told[m.INDEX["size"]] = sizes[choose.integer(len(sizes))]
+    part = Part(kind, told, (), (name,))
+    if params.vary is not None:
+        tokens, ramps = encode(params.vary.image.pixels)
+        order = sampling.spread_order(m.SIDE, m.SIDE, choose.child("vary"))
+        tokens.flat[order[: round(params.vary.strength * tokens.size)]] = HIDDEN
+        part = replace(part, known=tokens, ramps=ramps)
+    elif params.fixed is not None:
+        exact = params.fixed.pixels
+        tokens, _ = encode(exact)
+        part = replace(part, known=np.where(tokens == CLEAR, HIDDEN, tokens), exact=exact)
+    return ((part,),)
+
+
+def _hero(params: SpriteParams, choose: Stream) -> Iterator[Part]:
+    """The body, then what it wears, in the order in which they are drawn."""
+    if params.redraw is not None:
+        yield from _redrawn(params.redraw)
+        return
+    wear = params.wear
+    if wear is None:
+        wear = {slot: None for slot in SLOTS[1:] if choose.child(f"wears/{slot}").integer(100) < _USUAL[slot]}
+    drawn: list[str] = []
+    for slot in SLOTS:
+        if slot != "base" and slot not in wear:
+            continue
+        tag = params.race if slot == "base" else wear[slot]
+        known = TAGS.get(slot, ())
+        if tag is None and slot in ("body", "head"):
+            tag = known[choose.child(f"tag/{slot}").integer(len(known))]
+        told = m.told(f"layer/{slot}", **({"word": m.word_of(slot, (tag,))} if tag else {}))
+        yield Part(slot, told, tuple(drawn), (tag,) if tag else ())
+        drawn.append(slot)
+
+
+def _redrawn(redraw: Redraw) -> Iterator[Part]:
+    """All layers of an earlier hero; those that stay are given."""
+    tags = {layer.name: layer.tags for layer in redraw.asset.figure.layers}
+    drawn: list[str] = []
+    for slot in SLOTS:
+        if slot in tags:
+            part = Part(
+                slot, m.told(f"layer/{slot}", word=m.word_of(slot, tags[slot])), tuple(drawn), tuple(tags[slot])
+            )
+            if slot not in redraw.layers:
+                exact = redraw.asset.layer(slot)
+                tokens, ramps = encode(exact)
+                part = replace(part, known=tokens, exact=exact, ramps=ramps)
+            yield part
+            drawn.append(slot)

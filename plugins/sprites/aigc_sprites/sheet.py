@@ -1,0 +1,61 @@
+"""A sheet of freshly drawn pictures: what a network makes, at one look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from aigc_content import Stream
+from aigc_sprites import model as m
+from aigc_sprites.coloring import Uncolored, paint
+from aigc_sprites.draw import Canvas, Schedule, SpriteModel
+from aigc_sprites.tidy import tidy
+from aigc_sprites.tokens import HIDDEN, Tokens
+
+_GROUND = (84, 92, 104)
+_GAP, _COLORS = 2, 32
+
+
+def drawn(
+    painter: SpriteModel, labels: Sequence[str], seed: int, schedule: Schedule | None = None
+) -> list[npt.NDArray[np.uint8]]:
+    """One picture of each label with nothing beneath, RGBA (32, 32, 4)."""
+    canvases = []
+    for place, label in enumerate(labels):
+        told = m.told(label)
+        nothing = np.zeros((m.SIDE, m.SIDE), np.uint8)
+        hidden = np.full((m.SIDE, m.SIDE), HIDDEN, np.uint8)
+        canvases.append(Canvas(hidden, nothing, told, Stream(f"sheet {seed}").child(f"{place}")))
+    painter.draw(canvases, schedule or Schedule())
+    return [
+        colored(painter, canvas.tokens, label, canvas.rng) for canvas, label in zip(canvases, labels, strict=True)
+    ]
+
+
+def colored(painter: SpriteModel, tokens: Tokens, label: str, rng: Stream) -> npt.NDArray[np.uint8]:
+    """Tokens in colors of their label, RGBA (32, 32, 4)."""
+    tokens = tidy(tokens)
+    ramps = painter.ramps(label, tokens, rng.child("colors"))
+    colors, (indices,) = paint([Uncolored(tokens, ramps)], _COLORS)
+    table = np.zeros((len(colors) + 1, 4), np.uint8)
+    table[1:, :3], table[1:, 3] = colors, 255
+    return table[indices]
+
+
+def grid(pictures: Sequence[npt.NDArray[np.uint8]], across: int) -> npt.NDArray[np.uint8]:
+    """RGBA pictures (32, 32, 4) in rows of ``across`` on a plain ground: (H, W, 3)."""
+    cell = m.SIDE + _GAP
+    page = np.full((-(-len(pictures) // across) * cell, across * cell, 3), _GROUND, np.uint8)
+    for place, picture in enumerate(pictures):
+        y, x = (part * cell for part in divmod(place, across))
+        view = page[y : y + m.SIDE, x : x + m.SIDE]
+        view[picture[..., 3] > 0] = picture[..., :3][picture[..., 3] > 0]
+    return page
+
+
+def sheet(painter: SpriteModel, each: int, seed: int) -> npt.NDArray[np.uint8]:
+    """``each`` pictures of all that a picture can show, twice enlarged: (H, W, 3)."""
+    labels = [label for label in m.SHOWN for _ in range(each)]
+    return grid(drawn(painter, labels, seed), 6 * each).repeat(2, axis=0).repeat(2, axis=1)
