@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from aigc_content import Generator, Infeasible, ModelRef, Params, Preview, Request, Stream, Verdict
+from aigc_content import Conformance, Generator, Infeasible, ModelRef, Params, Preview, Request, Stream, Verdict
 from aigc_sprites import model as m
 from aigc_sprites.assemble import Drawn, assembled
 from aigc_sprites.check import check, crafted, training_distance
@@ -58,6 +58,13 @@ class Sprites(Generator[SpriteParams, Sprite]):
             return cls.models
         own: ModelRef | Path = cls.models[PAINTERS.get(params.figure, "painter")]
         return {"painter": own if params.model is None else params.model.path, "reader": cls.models["reader"]}
+
+    @classmethod
+    def conformance(cls) -> Conformance:
+        """Requests, false proofs and golden digests."""
+        from aigc_sprites.conformance import material
+
+        return material()
 
     def open(self) -> None:
         """Load the network; needs no torch."""

@@ -1,0 +1,164 @@
+"""The proof: a clean sprite passes, and each thing that may be wrong with one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from aigc_sprites import check as checks
+from aigc_sprites import proof
+from aigc_sprites.conformance import material, pixels_of, slime
+from aigc_sprites.copies import Copies, bits_of, pack
+from aigc_sprites.params import SpriteParams
+from aigc_sprites.sprite import Sprite, rows_of
+from pydantic import ValidationError
+
+
+@pytest.fixture(autouse=True)
+def no_training_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was learned from."""
+    monkeypatch.setattr(proof, "nearest", lambda *_: 500)
+
+
+def verdict(asset: dict[str, Any], **params: Any) -> tuple[bool, str]:
+    found = checks.check(Sprite.model_validate(asset), SpriteParams(**params))
+    return found.passed, found.constraint
+
+
+def test_a_clean_creature_passes() -> None:
+    assert verdict(slime()) == (True, "")
+    assert verdict(slime(), outline=True, colors=4) == (True, "")
+
+
+def test_every_false_proof_of_the_kit_is_refused() -> None:
+    found = []
+    for asset, params in material().broken:
+        try:
+            passed, constraint = verdict(dict(asset), **params)
+        except ValidationError:
+            continue
+        assert not passed, (params, constraint)
+        found.append(constraint)
+    assert {"kind", "type", "colors", "palette", "size", "pixels", "pieces", "orphans", "outline"} <= set(found)
+
+
+def test_a_copy_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = pixels_of(slime())
+    known = Copies(pack(bits_of(pixels > 0, pixels.astype(np.int64))[None]))
+    monkeypatch.setattr(proof, "nearest", lambda shown, light, *_: known.distance(shown, light))
+    asset = Sprite.model_validate(slime())
+    assert checks.check(asset, SpriteParams()).constraint == "copy"
+
+
+def test_the_copy_check_asks_the_shipped_model_and_the_own_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.undo()
+    asked: list[Path] = []
+
+    class Far:
+        def distance(self, *_: Any) -> int:
+            return 400
+
+    def copies(folder: Path) -> Far:
+        asked.append(folder)
+        return Far()
+
+    monkeypatch.setattr(proof, "copies", copies)
+    shown, light = np.ones((32, 32), np.bool_), np.ones((32, 32), np.int64)
+    assert proof.nearest(shown, light, "walker", tmp_path) == 400
+    assert asked == [proof.WEIGHTS / "walker", tmp_path]
+
+
+def walker(**changes: np.ndarray) -> dict[str, Any]:
+    """The slime as a walker: it leans to one side with each step."""
+    standing = pixels_of(slime())
+    frames = []
+    for facing in ("down", "left", "right", "up"):
+        for step in ("", "-step"):
+            pixels = changes.get(f"{facing}{step}".replace("-", "_"), np.roll(standing, 1 if step else 0, axis=1))
+            frames.append({"facing": facing, "duration": 160, "cels": [rows_of(pixels)]})
+    figure = {
+        "name": "walker",
+        "pivot": [15, 29],
+        "layers": [{"name": "walker", "tags": []}],
+        "frames": frames,
+    }
+    return {**slime(), "kind": "walker", "figures": [figure]}
+
+
+def test_a_walker_stays_on_its_feet_and_keeps_its_mass() -> None:
+    standing = pixels_of(slime())
+    assert verdict(walker(), kind="walker") == (True, "")
+    assert verdict(walker(up=np.roll(standing, -2, axis=0)), kind="walker") == (False, "feet")
+    thin = standing.copy()
+    thin[:, 22:] = 0
+    assert verdict(walker(left=thin), kind="walker") == (False, "area")
+    assert verdict(walker(left_step=standing), kind="walker") == (False, "steps")
+    lame = walker()
+    lame["figures"][0]["frames"].pop()
+    assert verdict(lame, kind="walker") == (False, "facings")
+
+
+def test_members_of_a_cast_differ() -> None:
+    one = slime()["figures"][0]
+    leaning = pixels_of(slime())
+    leaning[:14] = 0
+    other = {**one, "name": "monster-2", "frames": [{**one["frames"][0], "cels": [rows_of(leaning)]}]}
+    cast = {**slime(), "kind": "cast", "figures": [one, other]}
+    assert verdict(cast, kind="cast", members=2) == (True, "")
+    twins = {**cast, "figures": [one, {**one, "name": "monster-2"}]}
+    assert verdict(twins, kind="cast", members=2) == (False, "members")
+    assert verdict(cast, kind="cast", members=3) == (False, "members")
+
+
+def test_a_tile_goes_on_at_its_sides() -> None:
+    y, x = np.indices((32, 32))
+    waves = 1 + ((np.minimum(x % 16, 15 - x % 16) // 2 + np.minimum(y % 16, 15 - y % 16) // 2) % 4)
+    tile = {**slime(), "kind": "tile"}
+    tile["figures"] = [
+        {
+            **tile["figures"][0],
+            "name": "tile",
+            "layers": [{"name": "tile", "tags": []}],
+            "frames": [{"facing": "down", "duration": 100, "cels": [rows_of(waves.astype(np.uint8))]}],
+        }
+    ]
+    assert verdict(tile, kind="tile") == (True, "")
+    slope = np.clip(1 + x // 8, 1, 4).astype(np.uint8)
+    tile["figures"][0]["frames"][0]["cels"] = [rows_of(slope)]
+    assert verdict(tile, kind="tile") == (False, "seam")
+
+
+class Opinion:
+    """A reader that believes in nothing but a robe and a dragon."""
+
+    def words(self, pictures: np.ndarray, slot: str) -> dict[str, np.ndarray]:
+        return {tag: np.full(len(pictures), 9000 if tag == "robe" else 100) for tag in ("robe", "plate")}
+
+    def classes(self, pictures: np.ndarray, kind: str) -> dict[str, np.ndarray]:
+        return {name: np.full(len(pictures), 9000 if name == "dragon" else 100) for name in ("dragon", "demon")}
+
+
+def test_the_reader_must_find_what_a_sprite_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "reader", Opinion)
+    for name, right in (("dragon", True), ("demon", False)):
+        asset = slime()
+        asset["figures"][0]["layers"][0]["tags"] = [name]
+        assert verdict(asset, type=name) == ((True, "") if right else (False, "tags"))
+
+
+def test_other_sizes_are_measured_on_their_own_scale() -> None:
+    from aigc_sprites.resize import resized
+
+    for size in (16, 24, 48):
+        pixels = resized(pixels_of(slime()), size)
+        assert pixels.shape == (size, size)
+        assert set(np.unique(pixels)) <= set(range(5))
+        asset = slime()
+        asset["size"] = size
+        asset["figures"][0]["pivot"] = [size // 2, size - 2]
+        asset["figures"][0]["frames"][0]["cels"] = [rows_of(pixels)]
+        assert verdict(asset, size=size) == (True, "")
