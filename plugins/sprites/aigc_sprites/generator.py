@@ -18,7 +18,7 @@ from aigc_sprites.params import SpriteParams
 from aigc_sprites.plan import Part, Turns, turns
 from aigc_sprites.proof import PAINTERS
 from aigc_sprites.sprite import Sprite
-from aigc_sprites.tidy import tidy
+from aigc_sprites.tidy import smooth
 from aigc_sprites.tokens import CLEAR, HIDDEN, Tokens
 
 SCHEDULE = Schedule()
@@ -84,7 +84,7 @@ class Sprites(Generator[SpriteParams, Sprite]):
             self.model.draw(canvases, SCHEDULE)
             for (figure, part), canvas in zip(busy, canvases, strict=True):
                 is_tile = part.label.startswith("tile/")
-                tokens = canvas.tokens if is_tile else tidy(canvas.tokens)
+                tokens = canvas.tokens if is_tile else smooth(canvas.tokens)
                 if part.known is not None:
                     tokens = np.where(part.known == HIDDEN, tokens, part.known)
                 figure.drawn[part.name] = tokens

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aigc_sprites.data.words import CLASSES, ITEMS, SLOTS, TAGS, TILES
-from aigc_sprites.tokens import CLEAR, DARK, FIRST, LEVELS, TOKENS, Tokens
+from aigc_sprites.tokens import CLEAR, DARK, FIRST, FORMS, LEVELS, MATERIALS, TOKENS, Tokens
 
 FACINGS = ("down", "left", "right", "up")
 STEP = "-step"
@@ -41,6 +41,7 @@ CONDITIONS: dict[str, int] = {
     "materials": 6,
     "mirror": 3,
     "altered": 4,
+    "stage": 2,
 }
 """``altered`` tells what training changed that real pictures do not have (1 the light, 2 the shape, 3 both), so that
 what is drawn has none of it (Karras et al. 2020, arXiv:2006.06676, and 2022, arXiv:2206.00364)."""
@@ -50,10 +51,13 @@ FREE = ("size", "word", "materials", "mirror")
 INDEX = {name: place for place, name in enumerate(NAMES)}
 SIDE = 32
 NOWHERE = SIDE
-PLANES = (TOKENS + 1, TOKENS, SIDE + 1, SIDE + 1)
+FORM, LIGHT = 0, 1
+"""Stages: which form each pixel has, then how light each is whose form is a material."""
+PLANES = (TOKENS + 1 + MATERIALS, TOKENS, SIDE + 1, SIDE + 1)
 """Tokens so far, tokens beneath, row, column; a tile's pixels have no place (`NOWHERE`), it goes on at every side."""
 
-OUTPUTS = TOKENS
+OUTPUTS = FORMS + LEVELS
+"""Logits of a pixel's form, and of its light."""
 
 Told = npt.NDArray[np.int64]
 
@@ -93,6 +97,7 @@ def describe(tokens: Tokens, label: str, word: int) -> Told:
         "materials": materials_of(tokens),
         "mirror": int(mirrored(opaque)),
         "altered": 0,
+        "stage": FORM,
     }
     return np.array([found[name] for name in NAMES], dtype=np.int64)
 

@@ -11,7 +11,7 @@ from aigc_content import Stream
 from aigc_sprites import model as m
 from aigc_sprites.coloring import Uncolored, paint
 from aigc_sprites.draw import Canvas, Schedule, SpriteModel
-from aigc_sprites.tidy import tidy
+from aigc_sprites.tidy import smooth
 from aigc_sprites.tokens import HIDDEN, Tokens
 
 _GROUND = (84, 92, 104)
@@ -36,7 +36,7 @@ def drawn(
 
 def colored(painter: SpriteModel, tokens: Tokens, label: str, rng: Stream) -> npt.NDArray[np.uint8]:
     """Tokens in colors of their label, RGBA (32, 32, 4)."""
-    tokens = tidy(tokens)
+    tokens = smooth(tokens)
     ramps = painter.ramps(label, tokens, rng.child("colors"))
     colors, (indices,) = paint([Uncolored(tokens, ramps)], _COLORS)
     table = np.zeros((len(colors) + 1, 4), np.uint8)

@@ -12,15 +12,18 @@ _CRUMB = 40  # thousandths of the picture's pixels: fewer that hang together are
 _FAR = 2  # levels: a pixel this far from all its neighbors is lone
 
 
-def tidy(tokens: Tokens) -> Tokens:
-    """A picture (H, W) without crumbs and pinholes, and with lone pixels of a neighbor's token."""
+def whole(tokens: Tokens) -> Tokens:
+    """A picture (H, W), lit or not, without crumbs and pinholes."""
     shown = tokens != CLEAR
     least = max(2, int(shown.sum()) * _CRUMB // 1000)
     kept = remove_small(shown[None], least, diagonal=True)[0]
     holes = ~remove_small(~kept[None], 2)[0] & ~kept
-    result = np.where(kept, tokens, CLEAR).astype(np.uint8)
-    result = _filled(result, holes)
-    return _filled(result, _lone(result))
+    return _filled(np.where(kept, tokens, CLEAR).astype(np.uint8), holes)
+
+
+def smooth(tokens: Tokens) -> Tokens:
+    """A picture (H, W) whose lone pixels have a neighbor's token."""
+    return _filled(tokens, _lone(tokens))
 
 
 def _lone(tokens: Tokens) -> np.ndarray:

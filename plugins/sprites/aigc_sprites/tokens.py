@@ -8,6 +8,8 @@ one drawing in ten colors is one drawing, and whatever it draws has exactly the 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +24,10 @@ CLEAR, DARK, FIRST = 0, 1, 2
 TOKENS = FIRST + MATERIALS * LEVELS
 HIDDEN = TOKENS
 """The token of a pixel that is still to be drawn."""
+UNLIT = HIDDEN + 1
+"""The token of a pixel of the first material whose light is still to be drawn; the other materials' follow."""
+FORMS = FIRST + MATERIALS
+"""A pixel's form is clear, dark, or a material."""
 
 OUTLINE = (12, 10, 14)
 """The color of `DARK`."""
@@ -56,6 +62,18 @@ def encode(picture: npt.NDArray[np.uint8]) -> tuple[Tokens, Ramps]:
     whole = np.zeros(opaque.shape, dtype=np.uint8)
     whole[opaque] = tokens
     return whole, ramps
+
+
+def form_of(tokens: Tokens) -> npt.NDArray[np.int64]:
+    """0 clear, 1 dark, 2 and more a material: tokens that are not `HIDDEN`, of any shape."""
+    wide = tokens.astype(np.int64)
+    lit = FIRST + (wide - FIRST) // LEVELS
+    return np.where(wide >= UNLIT, FIRST + wide - UNLIT, np.where(wide >= FIRST, lit, wide))
+
+
+def unlit(forms: npt.NDArray[np.integer[Any]]) -> Tokens:
+    """The tokens of forms whose light is still to be drawn."""
+    return np.where(forms >= FIRST, UNLIT + forms - FIRST, forms).astype(np.uint8)
 
 
 def colors_of(ramps: Ramps) -> npt.NDArray[np.uint8]:

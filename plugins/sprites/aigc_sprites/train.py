@@ -27,20 +27,35 @@ from aigc_sprites.data.words import SLOTS
 from aigc_sprites.draw import FORMAT, LEARNED, SpriteModel
 from aigc_sprites.palette import oklab
 from aigc_sprites.sheet import sheet
-from aigc_sprites.tokens import CLEAR, FIRST, HIDDEN, LEVELS, MATERIALS, Ramps, Tokens, colors_of, encode
+from aigc_sprites.tokens import (
+    CLEAR,
+    FIRST,
+    FORMS,
+    HIDDEN,
+    LEVELS,
+    MATERIALS,
+    Ramps,
+    Tokens,
+    colors_of,
+    encode,
+    form_of,
+    unlit,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from aigc_content.nn.unet_train import UNet as TrainedUNet
 
-RATES = (0.3, 0.6, 0.9)
+MEASURED = (("form_30", m.FORM, 0.3), ("form_60", m.FORM, 0.6), ("form_90", m.FORM, 0.9), ("light_60", m.LIGHT, 0.6))
+"""Name, stage and hidden share of what is measured on held-out pictures."""
 _MOVED = 2  # pixels that creatures and items are moved by at most
 _ALIKE = 12  # so many pictures of one drawing at most are learned from
 _WHOLE = 1000  # pixels that a tile shows at least
 _SEAM = 1300  # thousandths of the steps of light inside a tile that those over its border may have
 _SHARE_UNTOLD, _SHARE_NOTHING, _SHARE_ALTERED = 0.25, 0.1, 0.4
-_MEASURED = 600
+_SHARE_LIGHT, _SHARE_LIT = 0.35, 0.3
+_MEASURED = 300
 _BATCH = 50
 
 
@@ -58,7 +73,7 @@ class SpriteConfig(FitConfig):
     network: Literal["painter", "reader"] = "painter"
     batch: int = Field(default=32, ge=1, le=4096)
     ema: float = Field(default=0.998, ge=0, lt=1)
-    channels: tuple[int, ...] = (24, 80, 128, 160)
+    channels: tuple[int, ...] = (32, 80, 128, 160)
     down: tuple[tuple[int, ...], ...] = ((), (1,), (1, 2), (1, 2))
     up: tuple[tuple[int, ...], ...] = ((1,), (1, 1), (1, 1))
 
@@ -90,9 +105,13 @@ class Drawing:
         return name if kind == "layer" else ""
 
 
+NOT_ASKED = -100
+"""A target that is none."""
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """``planes`` (B, 4, 32, 32), ``told`` (B, K), ``targets`` (B, 32, 32) with -100 where nothing is asked."""
+    """``planes`` (B, 4, 32, 32), ``told`` (B, K), ``targets`` of forms and of light (2, B, 32, 32) or `NOT_ASKED`."""
 
     planes: npt.NDArray[np.int64]
     told: m.Told
@@ -229,36 +248,60 @@ def moved(both: Tokens, dy: int, dx: int) -> Tokens:
     return np.roll(both, (dy, dx), (1, 2))
 
 
-def hide(chosen: Sequence[Drawing], wardrobe: Wardrobe, rng: np.random.Generator, rate: float | None = None) -> Batch:
-    """A batch with cells hidden; with a rate, nothing is varied and every condition is told."""
-    planes, told, targets = [], [], np.full((len(chosen), SIDE, SIDE), -100, dtype=np.int64)
+def hide(
+    chosen: Sequence[Drawing],
+    wardrobe: Wardrobe,
+    rng: np.random.Generator,
+    fixed: tuple[int, float] | None = None,
+) -> Batch:
+    """A batch with cells hidden; with a stage and a share given, nothing is varied and every condition is told."""
+    planes, told = [], []
+    targets = np.full((2, len(chosen), SIDE, SIDE), NOT_ASKED, dtype=np.int64)
     for place, drawing in enumerate(chosen):
         under = wardrobe.beneath(drawing.slot, rng) if drawing.beneath is None else drawing.beneath
         tokens, label, altered = drawing.tokens, drawing.label, 0
-        if rate is None:
+        if fixed is None:
             (tokens, under), label, altered = varied(drawing, under, rng)
-        share = rate if rate is not None else float(np.cos(rng.random() * np.pi / 2))
-        hidden = rng.random(tokens.shape) < share
-        hidden.flat[rng.integers(hidden.size)] = True
-        targets[place][hidden] = tokens[hidden]
+        stage, share = fixed or (int(rng.random() < _SHARE_LIGHT), float(np.cos(rng.random() * np.pi / 2)))
+        shown, hidden = _hidden(tokens, stage, share, rng, mixed=fixed is None)
+        targets[stage, place][hidden] = _asked(tokens, stage)[hidden]
         conditions = m.describe(tokens, label, drawing.word)
-        conditions[m.INDEX["altered"]] = altered
+        conditions[m.INDEX["altered"]], conditions[m.INDEX["stage"]] = altered, stage
         conditions[m.INDEX["rate"]] = m.rate_condition(int(hidden.sum()), hidden.size)
-        if rate is None:
+        if fixed is None:
             nothing = rng.random() < _SHARE_NOTHING
             for name in m.FREE:
                 if nothing or rng.random() < _SHARE_UNTOLD:
                     conditions[m.INDEX[name]] = m.untold(name)
         told.append(conditions)
-        shown = np.where(hidden, HIDDEN, tokens)
         planes.append(m.planes_of(shown, under, conditions))
     return Batch(np.stack(planes), np.stack(told), targets)
+
+
+def _hidden(
+    tokens: Tokens, stage: int, share: float, rng: np.random.Generator, *, mixed: bool
+) -> tuple[Tokens, npt.NDArray[np.bool_]]:
+    """A picture as it is seen in a stage, and which cells are hidden in it; mixed, some forms are lit already."""
+    chosen = rng.random(tokens.shape) < share
+    chosen.flat[rng.integers(chosen.size)] = True
+    dull = unlit(form_of(tokens))
+    if stage == m.LIGHT:
+        chosen &= tokens >= FIRST
+        return np.where(chosen, dull, tokens), chosen
+    lit = rng.random() if mixed and rng.random() < _SHARE_LIT else 0.0
+    seen = np.where(rng.random(tokens.shape) < lit, tokens, dull)
+    return np.where(chosen, HIDDEN, seen).astype(np.uint8), chosen
+
+
+def _asked(tokens: Tokens, stage: int) -> npt.NDArray[np.int64]:
+    """The right answers of a stage, (H, W)."""
+    return form_of(tokens) if stage == m.FORM else (tokens.astype(np.int64) - FIRST) % LEVELS
 
 
 class SpriteTrainer(Trainer[SpriteConfig]):
     """Trains the network in float with rounding and writes its integers."""
 
-    objective: ClassVar[str] = "loss_60"
+    objective: ClassVar[str] = "form_60"
 
     def train(self, run: TrainRun[SpriteConfig]) -> None:
         """Train for the configured time and write the model folder.
@@ -295,7 +338,12 @@ class SpriteTrainer(Trainer[SpriteConfig]):
             return hide(chosen, wardrobe, rng)
 
         batches = data.epochs(learned, config.batch, config.seed, make)
-        measured = [hide(part, wardrobe, np.random.default_rng(1), 0.6) for part in _parts(held[:_MEASURED])]
+        few = held[:: max(1, len(held) // _MEASURED)]
+        measured = [
+            hide(part, wardrobe, np.random.default_rng(1), (stage, 0.6))
+            for stage in (m.FORM, m.LIGHT)
+            for part in _parts(few)
+        ]
 
         def held_out(trained: nn.Module) -> float:
             parts = [part for batch in measured for part in losses(trained, batch).values()]
@@ -352,8 +400,12 @@ def losses(net: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, int]]:
     planes, told, targets = (torch.from_numpy(part) for part in (batch.planes, batch.told, batch.targets))
     inside = torch.ones(planes.shape[0], SIDE, SIDE)
     logits = net(planes, told, inside)
-    loss = F.cross_entropy(logits, targets, ignore_index=-100, reduction="sum")
-    return {"pixel": (loss, int((targets >= 0).sum()))}
+    parts = {}
+    for name, scores, wanted in zip(("form", "light"), (logits[:, :FORMS], logits[:, FORMS:]), targets, strict=True):
+        asked = int((wanted != NOT_ASKED).sum())
+        if asked:
+            parts[name] = (F.cross_entropy(scores, wanted, ignore_index=NOT_ASKED, reduction="sum"), asked)
+    return parts
 
 
 def held_out_losses(folder: Path, sprites: SpriteSet) -> dict[str, int | float | str]:
@@ -365,18 +417,19 @@ def held_out_losses(folder: Path, sprites: SpriteSet) -> dict[str, int | float |
         net = UNet(UNetConfig.from_json(stored.get("network", {})), own)
     result: dict[str, int | float | str] = {"held_out_drawings": len(held)}
     wardrobe = Wardrobe(learned)
-    for rate in RATES:
+    for name, stage, rate in MEASURED:
         total, count = 0.0, 0
         for part in _parts(held):
-            batch = hide(part, wardrobe, np.random.default_rng(1), rate)
+            batch = hide(part, wardrobe, np.random.default_rng(1), (stage, rate))
             logits = net(batch.planes, batch.told) / 256.0
-            hidden = batch.targets >= 0
-            scores = logits[hidden]
+            answers = logits[..., :FORMS] if stage == m.FORM else logits[..., FORMS:]
+            wanted = batch.targets[stage]
+            scores = answers[wanted != NOT_ASKED]
             peak = scores.max(axis=1, keepdims=True)
             norm = np.log(np.exp(scores - peak).sum(axis=1)) + peak[:, 0]
-            total += float((norm - scores[np.arange(len(scores)), batch.targets[hidden]]).sum())
-            count += int(hidden.sum())
-        result[f"loss_{int(rate * 100)}"] = round(total / max(count, 1), 4)
+            total += float((norm - scores[np.arange(len(scores)), wanted[wanted != NOT_ASKED]]).sum())
+            count += len(scores)
+        result[name] = round(total / max(count, 1), 4)
     return result
 
 

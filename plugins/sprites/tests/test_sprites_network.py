@@ -9,9 +9,9 @@ import pytest
 from aigc_sprites import model as m
 from aigc_sprites import reader
 from aigc_sprites.copies import Copies, bits_of, pack
-from aigc_sprites.draw import FORMAT, Canvas, Schedule, SpriteModel
-from aigc_sprites.tokens import CLEAR, DARK, FIRST, HIDDEN, LEVELS, MATERIALS, TOKENS
-from aigc_sprites.train import Drawing, Wardrobe, hide, moved, varied
+from aigc_sprites.draw import FORMAT, Canvas, Schedule, SpriteModel, left
+from aigc_sprites.tokens import CLEAR, DARK, FIRST, HIDDEN, LEVELS, MATERIALS, TOKENS, UNLIT, form_of, unlit
+from aigc_sprites.train import NOT_ASKED, Drawing, Wardrobe, hide, moved, varied
 
 from aigc_content import ModelError, Stream
 from aigc_content.nn import modelfile
@@ -62,7 +62,7 @@ def canvases(count: int) -> list[Canvas]:
 
 
 def test_every_pixel_is_drawn_and_company_changes_none(folder: Path) -> None:
-    painter, schedule = SpriteModel(folder), Schedule(steps=5)
+    painter, schedule = SpriteModel(folder), Schedule(forms=5, lights=2)
     together = canvases(3)
     painter.draw(together, schedule)
     assert max(int(canvas.tokens.max()) for canvas in together) < TOKENS
@@ -75,18 +75,27 @@ def test_every_pixel_is_drawn_and_company_changes_none(folder: Path) -> None:
 def test_known_pixels_stay(folder: Path) -> None:
     (canvas,) = canvases(1)
     canvas.tokens[:16] = shape()[:16]
-    SpriteModel(folder).draw([canvas], Schedule(steps=3, guidance=0))
+    canvas.known = canvas.tokens.copy()
+    SpriteModel(folder).draw([canvas], Schedule(forms=3, guidance=0))
     assert (canvas.tokens[:16] == shape()[:16]).all()
     assert (canvas.tokens < TOKENS).all()
 
 
-def test_schedule_begins_slowly_and_ends_with_all() -> None:
-    schedule = Schedule(steps=8)
-    left = [schedule.left(step, 1000) for step in range(8)]
-    drawn = -np.diff([1000, *left])
-    assert left[-1] == 0
+def test_parts_begin_small_and_end_with_all() -> None:
+    hidden = [left(part, 8, 1000) for part in range(8)]
+    drawn = -np.diff([1000, *hidden])
+    assert hidden[-1] == 0
     assert (np.diff(drawn) >= 0).all()
-    assert Schedule(steps=1).left(0, 77) == 0
+    assert left(0, 1, 77) == 0
+    assert left(-1, 8, 77) == 77
+
+
+def test_forms_and_light_make_a_token() -> None:
+    tokens = np.arange(TOKENS, dtype=np.uint8)
+    forms = form_of(tokens)
+    assert forms.tolist() == [CLEAR, DARK] + [FIRST + m for m in range(MATERIALS) for _ in range(LEVELS)]
+    assert (form_of(unlit(forms)) == forms).all()
+    assert set(unlit(forms).tolist()) == {CLEAR, DARK, *range(UNLIT, UNLIT + MATERIALS)}
 
 
 def striped(materials: int) -> np.ndarray:
@@ -180,17 +189,29 @@ def test_a_walker_and_what_lies_beneath_change_together() -> None:
 
 def test_hidden_cells_are_what_is_asked_for() -> None:
     wardrobe = Wardrobe([drawing("layer/base"), drawing("layer/legs", 1)])
-    batch = hide([drawing("layer/body"), drawing()], wardrobe, np.random.default_rng(0), rate=0.5)
+    both = [drawing("layer/body"), drawing()]
+    batch = hide(both, wardrobe, np.random.default_rng(0), (m.FORM, 0.5))
     hidden = batch.planes[:, 0] == HIDDEN
-    assert ((batch.targets >= 0) == hidden).all()
-    assert (batch.targets[0][hidden[0]] == shape()[hidden[0]]).all()
+    assert ((batch.targets[m.FORM] != NOT_ASKED) == hidden).all()
+    assert (batch.targets[m.LIGHT] == NOT_ASKED).all()
+    assert (batch.targets[m.FORM, 0][hidden[0]] == form_of(shape())[hidden[0]]).all()
     assert 0.4 < hidden.mean() < 0.6
     assert batch.planes[0, 1].any()
     assert not batch.planes[1, 1].any()
+    assert not ((batch.planes[:, 0] >= FIRST) & (batch.planes[:, 0] < TOKENS)).any()
+    batch = hide(both, wardrobe, np.random.default_rng(0), (m.LIGHT, 0.5))
+    dull = batch.planes[:, 0] >= UNLIT
+    assert not (batch.planes[:, 0] == HIDDEN).any()
+    assert ((batch.targets[m.LIGHT] != NOT_ASKED) == dull).all()
+    lit = (shape()[dull[1]].astype(np.int64) - FIRST) % LEVELS
+    assert (batch.targets[m.LIGHT, 1][dull[1]] == lit).all()
+    assert dull[1].any()
+    assert (dull[1] <= (shape() >= FIRST)).all()
     loose = hide([drawing()] * 30, wardrobe, np.random.default_rng(0))
     words = loose.told[:, m.INDEX["word"]]
     assert (words == m.untold("word")).any()
     assert (words == len(m.WORDS)).any()
+    assert set(loose.told[:, m.INDEX["stage"]].tolist()) == {m.FORM, m.LIGHT}
 
 
 def test_copies_are_known_wherever_they_stand_and_in_any_light() -> None:
