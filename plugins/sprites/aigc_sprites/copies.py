@@ -49,19 +49,6 @@ def pack(bits: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     return np.packbits(bits.reshape(len(bits), -1), axis=1)
 
 
-def apart(one: Bits, others: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Thousandths of the fields that differ, of bits (2, 16, 16) and each of (N, 2, 256): (N,).
-
-    A field counts where either picture shows something; it differs by half where only the light does.
-    """
-    own = one.reshape(2, -1).astype(np.float32)  # floats of small whole numbers: their sums are exact
-    both = others[:, 0] @ own[0]
-    either = np.maximum(others[:, 0].sum(axis=1) + own[0].sum() - both, 1)
-    alike = others[:, 1] @ own[1] + ((others[:, 0] - others[:, 1]) @ (own[0] - own[1]))
-    differs = (2 * (either - both) + (both - alike)).astype(np.int64)
-    return np.asarray(differs * 1000 // (2 * either.astype(np.int64)))
-
-
 class Copies:
     """Knows training pictures by their bits.
 
@@ -70,15 +57,24 @@ class Copies:
     """
 
     def __init__(self, codes: npt.NDArray[np.uint8]) -> None:
-        self._bits = np.unpackbits(codes, axis=1).reshape(len(codes), 2, -1).astype(np.float32)
+        words = np.ascontiguousarray(codes).view(np.uint64).reshape(len(codes), 2, -1)
+        self._shapes, self._lights = words[:, 0], words[:, 1]
+        self._areas = _count(self._shapes)
 
     def distance(self, shown: npt.NDArray[np.bool_], light: npt.NDArray[np.integer[Any]]) -> int:
         """Thousandths of the fields in which the nearest training picture, or its mirror image, differs.
 
-        Takes a picture as `bits_of` does.
+        Takes a picture as `bits_of` does. A field counts where either picture shows something; it differs by half
+        where only the light does.
         """
-        views = [bits_of(shown[:, ::step], light[:, ::step]) for step in (1, -1)]
-        return min(int(apart(view, self._bits).min(initial=1000)) for view in views)
+        found = 1000
+        for step in (1, -1):
+            shape, lit = pack(bits_of(shown[:, ::step], light[:, ::step])[None]).view(np.uint64).reshape(2, -1)
+            common = self._shapes & shape
+            either = np.maximum(self._areas + int(_count(shape[None])[0]) - _count(common), 1)
+            differs = 2 * (either - _count(common)) + _count((self._lights ^ lit) & common)
+            found = min(found, int((differs * 1000 // (2 * either)).min(initial=1000)))
+        return found
 
 
 def distance_of(one: tuple[Bits, Any], other: tuple[Bits, Any]) -> int:
@@ -89,3 +85,8 @@ def distance_of(one: tuple[Bits, Any], other: tuple[Bits, Any]) -> int:
 def _fields(values: npt.NDArray[np.integer[Any] | np.bool_]) -> npt.NDArray[np.int64]:
     """Sums over fields of 2 x 2: (32, 32) to (16, 16)."""
     return np.asarray(values.astype(np.int64).reshape(FIELDS, 2, FIELDS, 2).sum(axis=(1, 3)))
+
+
+def _count(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """How many bits are set: (N, W) to (N,)."""
+    return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.int64))

@@ -8,7 +8,7 @@ known are seen and never changed: inpainting is the same thing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 from pathlib import Path
@@ -50,9 +50,25 @@ class Schedule:
     light: float = 0.7
     guidance: int = 128
 
+    def parts(self, stage: int) -> int:
+        """Number of parts of a stage."""
+        return self.forms if stage == m.FORM else self.lights
+
     def warmth(self, part: int) -> float:
         """Temperature of a part of the forms."""
         return self.hot if self.forms == 1 else self.hot + (self.cold - self.hot) * part / (self.forms - 1)
+
+
+SMALL = Schedule(forms=6, lights=2, guidance=0)
+"""Of a hero's smaller layers: most of their pixels are clear, and where is soon sure."""
+
+_LARGE = ("base", "body", "cloak", "hand1", "hand2")
+
+
+def schedule_of(label: str) -> Schedule:
+    """How pictures of a label are drawn."""
+    kind, _, name = label.partition("/")
+    return SMALL if kind == "layer" and name not in _LARGE else Schedule()
 
 
 def left(part: int, parts: int, cells: int) -> int:
@@ -70,6 +86,7 @@ class Canvas:
         told: conditions, (conditions,).
         rng: its own random numbers.
         temperature: factor on that of the schedule.
+        schedule: how it is drawn.
         known: ``tokens`` as they were before anything was drawn.
     """
 
@@ -78,6 +95,7 @@ class Canvas:
     told: m.Told
     rng: Stream
     temperature: float = 1.0
+    schedule: Schedule = Schedule()
     known: Tokens = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +109,58 @@ class Canvas:
     def hidden(self, stage: int) -> npt.NDArray[np.bool_]:
         """Pixels that are to be drawn in a stage, (H, W)."""
         return self.tokens == HIDDEN if stage == m.FORM else self.tokens >= UNLIT
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """What is drawn of a canvas at a time.
+
+    Attributes:
+        canvas: which.
+        cells: places of the pixels.
+        move: how far a tile is rolled meanwhile, so that its border is nowhere; (0, 0) for anything else.
+    """
+
+    canvas: Canvas
+    cells: npt.NDArray[np.int64]
+    move: tuple[int, int]
+
+    def planes(self) -> npt.NDArray[np.int64]:
+        """What the network sees, (4, H, W)."""
+        return m.planes_of(np.roll(self.canvas.tokens, self.move, (0, 1)), self.canvas.beneath, self.canvas.told)
+
+    def placed(self, scores: np.ndarray) -> np.ndarray:
+        """What the network gives, (H, W, outputs), where the canvas has it."""
+        dy, dx = self.move
+        return np.roll(scores, (-dy, -dx), (0, 1)) if dy or dx else scores
+
+
+def _step(canvas: Canvas, order: npt.NDArray[np.int64], stage: int, part: int) -> _Step | None:
+    """The next part of a canvas; None where nothing of it is to be drawn."""
+    parts, cells = canvas.schedule.parts(stage), len(order)
+    if part >= parts:
+        return None
+    start, end = (cells - left(step, parts, cells) for step in (part - 1, part))
+    if end == start:
+        return None
+    canvas.told[m.INDEX["rate"]] = m.rate_condition(cells - start, canvas.tokens.size)
+    height, width = canvas.tokens.shape
+    move = (canvas.rng.integer(height), canvas.rng.integer(width)) if canvas.tile else (0, 0)
+    return _Step(canvas, order[start:end], move)
+
+
+def _fill(step: _Step, scores: np.ndarray, stage: int, part: int) -> None:
+    """Draw the pixels of a step from logits (H, W, outputs)."""
+    canvas, cells = step.canvas, step.cells
+    rows = scores.reshape(-1, m.OUTPUTS)[cells]
+    if stage == m.FORM:
+        warmth = canvas.schedule.warmth(part) * canvas.temperature
+        forms = sampling.draw(np.ascontiguousarray(rows[:, :FORMS]), canvas.rng, warmth)[0]
+        canvas.tokens.flat[cells] = unlit(forms)
+    else:
+        warmth = canvas.schedule.light * canvas.temperature
+        levels = sampling.draw(np.ascontiguousarray(rows[:, FORMS:]), canvas.rng, warmth)[0]
+        canvas.tokens.flat[cells] = FIRST + (canvas.tokens.ravel()[cells] - UNLIT) * LEVELS + levels
 
 
 class SpriteModel:
@@ -122,72 +192,47 @@ class SpriteModel:
         with modelfile.loading(folder):
             self.net = UNet(UNetConfig.from_json(config.get("network", {})), own)
 
-    def draw(self, canvases: Sequence[Canvas], schedule: Schedule) -> None:
+    def draw(self, canvases: Sequence[Canvas]) -> None:
         """Draw the hidden pixels of canvases of one size, in place: first all forms, then all light.
 
         The forms are cleaned before the light falls on them, so that what is left stands in no false light.
         """
-        self._draw(canvases, m.FORM, schedule)
+        self._draw(canvases, m.FORM)
         for canvas in canvases:
             if not canvas.tile:
-                drawn = whole(canvas.tokens)
-                canvas.tokens[:] = np.where(canvas.known == HIDDEN, drawn, canvas.known)
-        self._draw(canvases, m.LIGHT, schedule)
+                canvas.tokens[:] = np.where(canvas.known == HIDDEN, whole(canvas.tokens), canvas.known)
+        self._draw(canvases, m.LIGHT)
 
-    def _draw(self, canvases: Sequence[Canvas], stage: int, schedule: Schedule) -> None:
-        parts = schedule.forms if stage == m.FORM else schedule.lights
+    def _draw(self, canvases: Sequence[Canvas], stage: int) -> None:
         orders = []
         for canvas in canvases:
             canvas.told[m.INDEX["stage"]] = stage
             order = sampling.spread_order(canvas.tokens.shape[0], canvas.tokens.shape[1], canvas.rng)
             orders.append(order[canvas.hidden(stage).ravel()[order]])
-        for part in range(parts):
-            busy = []
-            for canvas, order in zip(canvases, orders, strict=True):
-                start, end = (len(order) - left(step, parts, len(order)) for step in (part - 1, part))
-                if end > start:
-                    hidden = len(order) - start
-                    canvas.told[m.INDEX["rate"]] = m.rate_condition(hidden, canvas.tokens.size)
-                    busy.append((canvas, order[start:end], self._move(canvas)))
-            if not busy:
-                continue
-            guidance = schedule.guidance if stage == m.FORM else 0
-            logits = self._logits([canvas for canvas, _, _ in busy], [move for _, _, move in busy], guidance)
-            for (canvas, cells, (dy, dx)), scores in zip(busy, logits, strict=True):
-                placed = np.roll(scores, (-dy, -dx), (0, 1)) if dy or dx else scores
-                rows = placed.reshape(-1, m.OUTPUTS)[cells]
-                if stage == m.FORM:
-                    rows = np.ascontiguousarray(rows[:, :FORMS])
-                    warmth = schedule.warmth(part) * canvas.temperature
-                    canvas.tokens.flat[cells] = unlit(sampling.draw(rows, canvas.rng, warmth)[0])
-                else:
-                    rows = np.ascontiguousarray(rows[:, FORMS:])
-                    levels = sampling.draw(rows, canvas.rng, schedule.light * canvas.temperature)[0]
-                    materials = canvas.tokens.ravel()[cells] - UNLIT
-                    canvas.tokens.flat[cells] = FIRST + materials * LEVELS + levels
-
-    def _move(self, canvas: Canvas) -> tuple[int, int]:
-        """How far a tile is rolled for a step, so that its border is nowhere; anything else stays."""
-        if not canvas.tile:
-            return 0, 0
-        height, width = canvas.tokens.shape
-        return canvas.rng.integer(height), canvas.rng.integer(width)
-
-    def _logits(self, canvases: Sequence[Canvas], moves: Sequence[tuple[int, int]], guidance: int) -> np.ndarray:
-        planes = np.stack(
-            [
-                m.planes_of(np.roll(canvas.tokens, move, (0, 1)), canvas.beneath, canvas.told)
-                for canvas, move in zip(canvases, moves, strict=True)
+        for part in range(max((canvas.schedule.parts(stage) for canvas in canvases), default=0)):
+            steps = [
+                step
+                for canvas, order in zip(canvases, orders, strict=True)
+                if (step := _step(canvas, order, stage, part)) is not None
             ]
-        )
-        told = np.stack([canvas.told for canvas in canvases])
-        if not guidance:
-            return self.net(planes, told)
-        free = told.copy()
+            if steps:
+                for step, scores in zip(steps, self._logits(steps, stage), strict=True):
+                    _fill(step, scores, stage, part)
+
+    def _logits(self, steps: Sequence[_Step], stage: int) -> Iterator[np.ndarray]:
+        """Logits (H, W, outputs) of each canvas, pushed towards what is told where that is asked for."""
+        planes = np.stack([step.planes() for step in steps])
+        told = np.stack([step.canvas.told for step in steps])
+        pushed = [place for place, step in enumerate(steps) if stage == m.FORM and step.canvas.schedule.guidance]
+        free = told[pushed]
         free[:, _FREE] = _UNTOLD
-        both = self.net(np.concatenate([planes, planes]), np.concatenate([told, free])).astype(np.int64)
-        sure, unsure = both[: len(told)], both[len(told) :]
-        return (sure + guidance * (sure - unsure) // _UNITS).astype(np.int32)
+        both = self.net(np.concatenate([planes, planes[pushed]]), np.concatenate([told, free])).astype(np.int64)
+        found, unsure = both[: len(steps)], both[len(steps) :]
+        for place, other in zip(pushed, unsure, strict=True):
+            push = steps[place].canvas.schedule.guidance
+            found[place] += push * (found[place] - other) // _UNITS
+        for step, scores in zip(steps, found.astype(np.int32), strict=True):
+            yield step.placed(scores)
 
     def ramps(self, label: str, tokens: Tokens, rng: Stream) -> Ramps:
         """Colors for a picture: those of a random learned one of its label with as many materials."""

@@ -13,15 +13,13 @@ from aigc_content import Conformance, Generator, Infeasible, ModelRef, Params, P
 from aigc_sprites import model as m
 from aigc_sprites.assemble import Drawn, assembled
 from aigc_sprites.check import check, crafted, training_distance
-from aigc_sprites.draw import Canvas, Schedule, SpriteModel
+from aigc_sprites.draw import Canvas, SpriteModel, schedule_of
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.plan import Part, Turns, turns
 from aigc_sprites.proof import PAINTERS
 from aigc_sprites.sprite import Sprite
 from aigc_sprites.tidy import smooth
 from aigc_sprites.tokens import CLEAR, HIDDEN, Tokens
-
-SCHEDULE = Schedule()
 
 
 @dataclass
@@ -81,7 +79,7 @@ class Sprites(Generator[SpriteParams, Sprite]):
         for turn in range(max((len(figure.turns) for figure in everyone), default=0)):
             busy = [(figure, part) for figure in everyone if turn < len(figure.turns) for part in figure.turns[turn]]
             canvases = [_canvas(figure, part) for figure, part in busy]
-            self.model.draw(canvases, SCHEDULE)
+            self.model.draw(canvases)
             for (figure, part), canvas in zip(busy, canvases, strict=True):
                 is_tile = part.label.startswith("tile/")
                 tokens = canvas.tokens if is_tile else smooth(canvas.tokens)
@@ -133,4 +131,5 @@ def _canvas(figure: _Figure, part: Part) -> Canvas:
     """An empty picture with all that is told about it."""
     hidden = np.full((m.SIDE, m.SIDE), HIDDEN, np.uint8) if part.known is None else part.known.copy()
     stream = figure.rng.child(f"pixels/{part.name}")
-    return Canvas(hidden, figure.beneath(part), part.told.copy(), stream, figure.params.temperature)
+    warmth, schedule = figure.params.temperature, schedule_of(part.label)
+    return Canvas(hidden, figure.beneath(part), part.told.copy(), stream, warmth, schedule)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from aigc_content import Stream
 from aigc_sprites import model as m
 from aigc_sprites.coloring import Uncolored, paint
-from aigc_sprites.draw import Canvas, Schedule, SpriteModel
+from aigc_sprites.draw import Canvas, Schedule, SpriteModel, schedule_of
 from aigc_sprites.tidy import smooth
 from aigc_sprites.tokens import HIDDEN, Tokens
 
@@ -27,8 +27,9 @@ def drawn(
         told = m.told(label)
         nothing = np.zeros((m.SIDE, m.SIDE), np.uint8)
         hidden = np.full((m.SIDE, m.SIDE), HIDDEN, np.uint8)
-        canvases.append(Canvas(hidden, nothing, told, Stream(f"sheet {seed}").child(f"{place}")))
-    painter.draw(canvases, schedule or Schedule())
+        rng = Stream(f"sheet {seed}").child(f"{place}")
+        canvases.append(Canvas(hidden, nothing, told, rng, schedule=schedule or schedule_of(label)))
+    painter.draw(canvases)
     return [
         colored(painter, canvas.tokens, label, canvas.rng) for canvas, label in zip(canvases, labels, strict=True)
     ]

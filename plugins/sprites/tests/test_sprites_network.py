@@ -58,16 +58,23 @@ def canvases(count: int) -> list[Canvas]:
     told = m.describe(shape(), "monster/animal", len(m.WORDS))
     empty = np.zeros((32, 32), np.uint8)
     hidden = np.full((32, 32), HIDDEN, np.uint8)
-    return [Canvas(hidden.copy(), empty, told.copy(), Stream(f"canvas {place}")) for place in range(count)]
+    few = Schedule(forms=5, lights=2)
+    return [
+        Canvas(hidden.copy(), empty, told.copy(), Stream(f"canvas {place}"), schedule=few) for place in range(count)
+    ]
 
 
 def test_every_pixel_is_drawn_and_company_changes_none(folder: Path) -> None:
-    painter, schedule = SpriteModel(folder), Schedule(forms=5, lights=2)
+    painter = SpriteModel(folder)
     together = canvases(3)
-    painter.draw(together, schedule)
+    painter.draw(together)
     assert max(int(canvas.tokens.max()) for canvas in together) < TOKENS
+    others = canvases(3)
+    others[0].schedule = Schedule(forms=2, lights=1, guidance=0)
+    painter.draw(others)
+    assert (others[1].tokens == together[1].tokens).all()
     alone = canvases(3)[1:2]
-    painter.draw(alone, schedule)
+    painter.draw(alone)
     assert (alone[0].tokens == together[1].tokens).all()
     assert (together[0].tokens != together[1].tokens).any()
 
@@ -76,7 +83,8 @@ def test_known_pixels_stay(folder: Path) -> None:
     (canvas,) = canvases(1)
     canvas.tokens[:16] = shape()[:16]
     canvas.known = canvas.tokens.copy()
-    SpriteModel(folder).draw([canvas], Schedule(forms=3, guidance=0))
+    canvas.schedule = Schedule(forms=3, guidance=0)
+    SpriteModel(folder).draw([canvas])
     assert (canvas.tokens[:16] == shape()[:16]).all()
     assert (canvas.tokens < TOKENS).all()
 
