@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from aigc_content.hookspecs import CommandSpec, DatasetSpec, ExporterSpec, GeneratorSpec, hookimpl
     from aigc_content.inputs import InputFile, open_input
-    from aigc_content.models import Model, ModelRef
+    from aigc_content.models import Model, ModelRef, write_card
     from aigc_content.png import encode_png
     from aigc_content.rng import Stream
     from aigc_content.written import ModelFolder, Written
@@ -52,7 +52,7 @@ _HOMES = {
     ),
     "hookspecs": ("CommandSpec", "DatasetSpec", "ExporterSpec", "GeneratorSpec", "hookimpl"),
     "inputs": ("InputFile", "open_input"),
-    "models": ("Model", "ModelRef"),
+    "models": ("Model", "ModelRef", "write_card"),
     "png": ("encode_png",),
     "rng": ("Stream",),
     "written": ("ModelFolder", "Written"),
@@ -93,6 +93,7 @@ __all__ = [
     "nearest",
     "open_input",
     "parse_document",
+    "write_card",
 ]
 
 

@@ -172,6 +172,36 @@ def write_digests(folder: Path) -> None:
     (folder / DIGESTS).write_text(json.dumps({"sha256": listed}, indent=2) + "\n", "utf-8")
 
 
+def write_card(
+    folder: Path,
+    *,
+    name: str,
+    license: str,
+    datasets: Iterable[str],
+    text: str,
+    figures: Mapping[str, int | float | str],
+    measured: str,
+) -> None:
+    """Write the model card of a folder, in the layout of Hugging Face.
+
+    Args:
+        folder: the model folder.
+        name: of the model.
+        license: SPDX expression of the weights.
+        datasets: what it was trained on.
+        text: what it is, what it learned from and how, in Markdown.
+        figures: what was measured.
+        measured: on what, for the head of the table of figures.
+    """
+    sources = "".join(f"  - {source}\n" for source in datasets)
+    rows = "".join(f"| {figure} | {value} |\n" for figure, value in figures.items())
+    head = (
+        f"---\nname: {name}\nlicense: {license}\nlibrary_name: aigc_content\ndatasets:\n{sources}---\n\n# {name}\n\n"
+    )
+    table = f"| figure ({measured}) | value |\n| --- | --- |\n{rows}" if rows else ""
+    (folder / CARD).write_text(f"{head}# {name}\n\n{text.strip()}\n\n{table}", "utf-8")
+
+
 def check_digests(folder: Path, found: Mapping[str, str] | None = None) -> None:
     """Compare files with ``digests.json``, if there is one.
 

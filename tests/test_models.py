@@ -77,3 +77,19 @@ def test_model_of_a_missing_package_is_named() -> None:
     with pytest.raises(ModelError) as caught:
         resolve(ModelRef("no_such_package_here", "weights"))
     assert caught.value.code == "M001"
+
+
+def test_a_card_is_read_as_it_was_written(model: Path) -> None:
+    models.write_card(
+        model,
+        name="tiny",
+        license="CC0-1.0",
+        datasets=["hand-made"],
+        text="\nDraws nothing.\n",
+        figures={"loss": 0.5},
+        measured="of nothing",
+    )
+    found = models.inspect(model)
+    assert (found.name, found.license, found.trained_on) == ("tiny", "CC0-1.0", ("hand-made",))
+    text = (model / "README.md").read_text("utf-8")
+    assert text.endswith("# tiny\n\nDraws nothing.\n\n| figure (of nothing) | value |\n| --- | --- |\n| loss | 0.5 |\n")

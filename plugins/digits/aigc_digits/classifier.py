@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from aigc_content import write_card
 from aigc_content.nn import modelfile, sampling
 from aigc_content.nn.program import Conv, Input, Linear, Program, Reshape, SpaceToDepth
 from aigc_content.nn.run import Network
@@ -126,7 +127,7 @@ def train_classifier(run: TrainRun[DigitsConfig], digits: DigitSet) -> None:
     steps = fit(twin, batches, losses, config, held_out=held_out, run=run)
     modelfile.save(run.out, {"format": FORMAT, "network": twin.program.to_json()}, twin.export())
     figures = evaluate_classifier(run.out, digits)
-    (run.out / "README.md").write_text(_card(config, digits, steps, figures), "utf-8")
+    _write_card(run.out, config, digits, steps, figures)
 
 
 def evaluate_classifier(folder: Path, digits: DigitSet) -> dict[str, int | float | str]:
@@ -178,19 +179,15 @@ def as_activations(images: Tensor) -> Tensor:
     return (images * 255).round().div(2).floor().permute(0, 2, 3, 1)
 
 
-def _card(config: DigitsConfig, digits: DigitSet, steps: int, figures: Mapping[str, int | float | str]) -> str:
-    """The model card (Hugging Face layout)."""
-    table = "\n".join(f"| {name} | {value} |" for name, value in figures.items())
-    return f"""---
-name: digits-classifier
-license: {digits.license}
-library_name: aigc_content
-datasets:
-  - {digits.source}
----
-
-# digits-classifier
-
+def _write_card(
+    out: Path, config: DigitsConfig, digits: DigitSet, steps: int, figures: Mapping[str, int | float | str]
+) -> None:
+    write_card(
+        out,
+        name="digits-classifier",
+        license=digits.license,
+        datasets=[digits.source],
+        text=f"""
 Reads a digit of 28 x 28 pixels: the witness that `aigc_digits` proves its digits with. A small convolutional network,
 trained with rounding and stored as integers; it runs in `aigc_digits.classifier.Classifier`. No generating family
 learns from it.
@@ -199,8 +196,7 @@ learns from it.
   stretched, slanted and moved at random; an eighth of each step shows no digit. {len(digits.validation.labels):,}
   more were for validation.
 - Training: {steps:,} steps of {config.batch} digits, seed {config.seed}, learning rate {config.learning_rate:g}.
-
-| figure (test digits, never seen in training) | value |
-| --- | --- |
-{table}
-"""
+""",
+        figures=figures,
+        measured="test digits, never seen in training",
+    )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from aigc_content import ModelError
+from aigc_content import ModelError, write_card
 from aigc_content.nn import modelfile
 from aigc_digits.data import SIDE, Bytes, DigitSet
 
@@ -136,7 +136,7 @@ def train_copies(run: TrainRun[DigitsConfig], digits: DigitSet) -> None:
         "codes": np.packbits(found >= medians, axis=1).T,
     }
     modelfile.save(run.out, {"format": FORMAT, "sha256": digits.sha256}, tensors)
-    (run.out / "README.md").write_text(_card(digits, evaluate_copies(run.out, digits)), "utf-8")
+    _write_card(run.out, digits, evaluate_copies(run.out, digits))
 
 
 def evaluate_copies(folder: Path, digits: DigitSet, count: int = 250) -> dict[str, float]:
@@ -197,27 +197,20 @@ def changed(images: Bytes, rng: np.random.Generator) -> dict[str, Bytes]:
     return found
 
 
-def _card(digits: DigitSet, figures: Mapping[str, float]) -> str:
-    """The model card (Hugging Face layout)."""
-    table = "\n".join(f"| {name} | {value} |" for name, value in figures.items())
-    return f"""---
-name: digits-copies
-license: {digits.license}
-library_name: aigc_content
-datasets:
-  - {digits.source}
----
-
-# digits-copies
-
+def _write_card(out: Path, digits: DigitSet, figures: Mapping[str, float]) -> None:
+    write_card(
+        out,
+        name="digits-copies",
+        license=digits.license,
+        datasets=[digits.source],
+        text=f"""
 Tells whether a picture copies a training digit, without holding one: {BITS} bits of each of the
 {len(digits.train.labels) + len(digits.validation.labels):,} digits of {digits.source} that a family may learn from
 (sha256 of its files `{digits.sha256}`). It runs in `aigc_digits.copies.Copies`; a distance below {LIMIT} is a copy.
 
 What can be rebuilt from the bits is as far from the digit as digits of other writers are: `rebuilt` and `nearest`,
-in the root of the summed squares of the difference by that of the digit. Percentages below are in the same measure.
-
-| figure | value |
-| --- | --- |
-{table}
-"""
+in the root of the summed squares of the difference by that of the digit.
+""",
+        figures=figures,
+        measured="percentages in the same measure",
+    )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
-from aigc_content import InputError, Trainer, TrainRun
+from aigc_content import InputError, Trainer, TrainRun, write_card
 from aigc_content.nn import modelfile
 from aigc_content.nn.fitconfig import FitConfig
 from aigc_digits import classifier, copies, proof
@@ -111,7 +111,7 @@ class DigitsTrainer(Trainer[DigitsConfig]):
             tensors |= {EXAMPLES: proof.copies().code(bright_ink(split.images))}
         modelfile.save(run.out, {"format": FORMAT, "family": run.config.family, **networks}, tensors)
         figures = evaluate(run.out, digits)
-        (run.out / "README.md").write_text(_card(run, digits, len(split.labels), steps, figures), "utf-8")
+        _write_card(run, digits, len(split.labels), steps, figures)
 
     def evaluate(self, model: Path, data: Path) -> Mapping[str, int | float | str]:
         """The figures of a model's card again: see `aigc_digits.evaluation.evaluate`.
@@ -144,34 +144,27 @@ def _first(split: Split, count: int) -> Split:
     return Split(split.images[:count], split.labels[:count]) if count else split
 
 
-def _card(
+def _write_card(
     run: TrainRun[DigitsConfig],
     digits: DigitSet,
     pictures: int,
     steps: int,
     figures: Mapping[str, int | float | str],
-) -> str:
-    """The model card (Hugging Face layout)."""
+) -> None:
     config = run.config
-    table = "\n".join(f"| {name} | {value} |" for name, value in figures.items())
-    return f"""---
-name: digits-{config.family}
-license: {digits.license}
-library_name: aigc_content
-datasets:
-  - {digits.source}
----
-
-# digits-{config.family}
-
+    write_card(
+        run.out,
+        name=f"digits-{config.family}",
+        license=digits.license,
+        datasets=[digits.source],
+        text=f"""
 Draws a digit of 28 x 28 pixels by its label. Family: {config.family}, trained with rounding and stored as
 integers; it runs in `aigc_digits.model.DigitModel`.
 
 - Data: {pictures:,} digits of {digits.source} (sha256 of its files `{digits.sha256}`).
 - Training: {steps:,} steps of {config.batch} digits, seed {config.seed},
   learning rate {config.learning_rate:g}.{run.origin}
-
-| figure ({figures["digits"]:,} digits as drawn, none refused) | value |
-| --- | --- |
-{table}
-"""
+""",
+        figures=figures,
+        measured=f"{figures['digits']:,} digits as drawn, none refused",
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import ConfigDict, Field
 
-from aigc_content import InputError, Trainer, TrainRun
+from aigc_content import InputError, Trainer, TrainRun, write_card
 from aigc_content.nn import modelfile
 from aigc_content.nn.fitconfig import FitConfig
 from aigc_content.nn.unet import UNet, UNetConfig
@@ -121,7 +121,7 @@ class LevelTrainer(Trainer[LevelConfig]):
         conditions = [list(item) for item in m.CONDITIONS.items()]
         modelfile.save(run.out, {"format": FORMAT, "conditions": conditions, "network": sizes.to_json()}, tensors)
         figures = held_out_losses(LevelModel(run.out).net, held) if held else {}
-        (run.out / "README.md").write_text(_card(run, learned, held, steps, figures), "utf-8")
+        _write_card(run, learned, held, steps, figures)
 
     def evaluate(self, model: Path, data: Path) -> Mapping[str, int | float | str]:
         """Held-out cross-entropy in nat a hidden cell, by layer and share hidden.
@@ -182,30 +182,24 @@ def held_out_losses(net: UNet, held: Sequence[Map]) -> dict[str, int | float | s
     return result
 
 
-def _card(
+def _write_card(
     run: TrainRun[LevelConfig],
     learned: Sequence[Map],
     held: Sequence[Map],
     steps: int,
     figures: Mapping[str, int | float | str],
-) -> str:
-    """The model card (Hugging Face layout)."""
+) -> None:
     config = run.config
     names = {value: name for name, value in maps_.SOURCES.items()}
     counts = Counter(names.get(item.source, "your maps") for item in learned)
     cells = sum(item.structure.size for item in learned)
-    table = "\n".join(f"| {name} | {value} |" for name, value in figures.items()) or "| held-out maps | 0 |"
-    sources = "".join(f"  - {name}\n" for name in sorted(counts))
     lines = ", ".join(f"{number:,} from {name}" for name, number in sorted(counts.items()))
-    return f"""---
-name: {config.name}
-license: {config.license}
-library_name: aigc_content
-datasets:
-{sources}---
-
-# {config.name}
-
+    write_card(
+        run.out,
+        name=config.name,
+        license=config.license,
+        datasets=sorted(counts),
+        text=f"""
 A masked-token U-Net over level maps (structure first, objects second), trained with rounding and stored as
 integers; it runs in `aigc_levels.draw.LevelModel`.
 
@@ -214,8 +208,7 @@ integers; it runs in `aigc_levels.draw.LevelModel`.
 - Training: {steps:,} steps of about {config.cells:,} cells, seed {config.seed},
   learning rate {config.learning_rate:g}.{run.origin}
 - License of the weights: {config.license}, as the training maps require.
-
-| figure (held-out maps, nat a hidden cell) | value |
-| --- | --- |
-{table}
-"""
+""",
+        figures=figures or {"held-out maps": 0},
+        measured="held-out maps, nat a hidden cell",
+    )

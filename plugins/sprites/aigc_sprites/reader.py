@@ -6,13 +6,14 @@ runs in integers and needs no torch; `train_reader` does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from aigc_content import write_card
 from aigc_content.nn import modelfile, sampling
 from aigc_content.nn.program import Conv, Input, Linear, PoolMean, Program, SpaceToDepth
 from aigc_content.nn.run import Network
@@ -130,7 +131,22 @@ def train_reader(run: TrainRun[SpriteConfig], sprites: SpriteSet) -> None:
     steps = fit(twin, batches, _losses, config, held_out=held_out, run=run)
     modelfile.save(run.out, {"format": FORMAT, "network": twin.program.to_json()}, twin.export())
     figures = evaluate_reader(run.out, sprites)
-    (run.out / "README.md").write_text(_card(run, sprites, len(known), steps, figures), "utf-8")
+    write_card(
+        run.out,
+        name="sprites-reader",
+        license=sprites.license,
+        datasets=[sprites.source],
+        text=f"""
+Reads what a sprite shows (class, slot, tag) from shape and light: the witness that `aigc_sprites` proves its sprites
+with. No drawing network learns from it.
+
+- Data: {len(known):,} pictures of {sprites.source}, moved, stretched, mirrored, lightened, partly covered (sha256
+  `{sprites.sha256}`).
+- Training: {steps:,} steps of {config.batch} pictures, seed {config.seed}, learning rate {config.learning_rate:g}.
+""",
+        figures=figures,
+        measured="drawings that training never saw",
+    )
 
 
 def evaluate_reader(folder: Path, sprites: SpriteSet) -> dict[str, int | float | str]:
@@ -220,36 +236,3 @@ def _losses(twin: nn.Module, batch: _Samples) -> Parts:
         told = torch.from_numpy(batch.words[tagged])
         parts["tag"] = (F.cross_entropy(words, told, reduction="sum"), len(tagged))
     return parts
-
-
-def _card(
-    run: TrainRun[SpriteConfig],
-    sprites: SpriteSet,
-    learned: int,
-    steps: int,
-    figures: Mapping[str, int | float | str],
-) -> str:
-    """The model card (Hugging Face layout)."""
-    config = run.config
-    table = "\n".join(f"| {name} | {value} |" for name, value in figures.items())
-    return f"""---
-name: sprites-reader
-license: {sprites.license}
-library_name: aigc_content
-datasets:
-  - {sprites.source}
----
-
-# sprites-reader
-
-Reads what a sprite shows (class, slot, tag) from shape and light: the witness that `aigc_sprites` proves its sprites
-with.
-
-- Data: {learned:,} pictures of {sprites.source}, moved, mirrored, lightened, partly covered (sha256
-  `{sprites.sha256}`).
-- Training: {steps:,} steps of {config.batch} pictures, seed {config.seed}, learning rate {config.learning_rate:g}.
-
-| figure (held-out drawings) | value |
-| --- | --- |
-{table}
-"""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, Field
 
-from aigc_content import Trainer, TrainRun
+from aigc_content import Trainer, TrainRun, write_card
 from aigc_content.nn import data, modelfile
 from aigc_content.nn.fitconfig import FitConfig
 from aigc_content.nn.unet import UNet, UNetConfig
@@ -358,7 +358,7 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         steps = fit(net, batches, losses, config, held_out=held_out if held else None, sample=sample, run=run)
         _save(run.out, net, known)
         figures = held_out_losses(run.out, sprites)
-        (run.out / "README.md").write_text(_card(run, sprites, len(learned), steps, figures), "utf-8")
+        _write_card(run, sprites, len(learned), steps, figures)
 
     def evaluate(self, model: Path, data: Path) -> Mapping[str, int | float | str]:
         """Held-out cross-entropy in nat a hidden pixel, by share hidden.
@@ -433,37 +433,32 @@ def held_out_losses(folder: Path, sprites: SpriteSet) -> dict[str, int | float |
     return result
 
 
-def _card(
+def _write_card(
     run: TrainRun[SpriteConfig],
     sprites: SpriteSet,
     learned: int,
     steps: int,
     figures: Mapping[str, int | float | str],
-) -> str:
-    """The model card (Hugging Face layout)."""
+) -> None:
     config = run.config
-    table = "\n".join(f"| {name} | {value} |" for name, value in figures.items())
     counts = ", ".join(
         f"{number:,} {kind}s" for kind, number in sorted(Counter(e.kind for e in sprites.entries).items())
     )
-    return f"""---
-name: sprites
-license: {sprites.license}
-library_name: aigc_content
-datasets:
-  - {sprites.source}
----
+    write_card(
+        run.out,
+        name="walkers" if any(entry.kind == "walker" for entry in sprites.entries) else "sprites",
+        license=sprites.license,
+        datasets=[sprites.source],
+        text=f"""
+A masked diffusion U-Net over forms (clear, dark, four materials) and seven levels of light, trained with rounding and
+stored as integers; it runs in `aigc_sprites.draw.SpriteModel`. It holds the colors of the pictures that it learned
+from, and 512 bits of each to know a copy by, but none of the pictures.
 
-# sprites
-
-A masked-token U-Net over materials and levels of light, trained with rounding and stored as integers.
-
-- Data: {sprites.source} ({counts}; sha256 `{sprites.sha256}`); {learned:,} pictures were learned from, drawings of
-  other shapes were held out.
+- Data: {sprites.source} ({counts}; sha256 `{sprites.sha256}`); {learned:,} pictures were learned from, other drawings
+  were held out.
 - Training: {steps:,} steps of {config.batch} pictures, seed {config.seed}, learning rate
   {config.learning_rate:g}.{run.origin}
-
-| figure (held-out drawings, nat a hidden pixel) | value |
-| --- | --- |
-{table}
-"""
+""",
+        figures=figures,
+        measured="drawings that training never saw, nat a hidden pixel",
+    )
