@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from aigc_content.errors import ModelError
-from aigc_content.models import ModelRef, inspect, read_config, resolve
+from aigc_content.models import ModelRef, inspect, read_config, resolve, write_card
 from aigc_content.weights import check_safetensors
 
 
@@ -80,7 +80,7 @@ def test_model_of_a_missing_package_is_named() -> None:
 
 
 def test_a_card_is_read_as_it_was_written(model: Path) -> None:
-    models.write_card(
+    write_card(
         model,
         name="tiny",
         license="CC0-1.0",
@@ -89,7 +89,7 @@ def test_a_card_is_read_as_it_was_written(model: Path) -> None:
         figures={"loss": 0.5},
         measured="of nothing",
     )
-    found = models.inspect(model)
+    found = inspect(model)
     assert (found.name, found.license, found.trained_on) == ("tiny", "CC0-1.0", ("hand-made",))
     text = (model / "README.md").read_text("utf-8")
     assert text.endswith("# tiny\n\nDraws nothing.\n\n| figure (of nothing) | value |\n| --- | --- |\n| loss | 0.5 |\n")
