@@ -92,11 +92,12 @@ def _figure(name: str, params: SpriteParams, parts: Sequence[Part], own: Mapping
     """Layers and frames of one figure."""
     if params.figure == "walker":
         level = {key: _on(picture, _feet(own["down"])) for key, picture in own.items()}
-        keys = [f"{facing}{step}" for facing in m.FACINGS for step in ("", m.STEP)]
+        keys = [f"{facing}{step}" for facing in params.facings for step in ("", m.STEP)]
         shown = [resized(level[key], params.size) for key in keys]
+        looks = [facing for facing in params.facings for _ in range(2)]
         frames = tuple(
-            Frame(facing=key.removesuffix(m.STEP), duration=STEP_MS, cels=(rows_of(picture),))
-            for key, picture in zip(keys, shown, strict=True)
+            Frame(facing=facing, duration=STEP_MS, cels=(rows_of(picture),))
+            for facing, picture in zip(looks, shown, strict=True)
         )
         layers: tuple[Layer, ...] = (Layer(name="walker"),)
         flat = shown[0]

@@ -93,7 +93,7 @@ def _problems(asset: Sprite, params: SpriteParams) -> Iterator[Problem]:
         yield from _kept(asset, figure, params)
         yield from _clean(asset, figure, params)
         if params.figure == "walker":
-            yield from _walks(asset, figure)
+            yield from _walks(asset, figure, params)
         if params.figure == "tile":
             yield from _tiles(asset, figure)
         yield from _read(asset, figure, params)
@@ -176,10 +176,10 @@ def _clean(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Prob
                 yield constraint, f"{figure.name}: {message}"
 
 
-def _walks(asset: Sprite, figure: Figure) -> Iterator[Problem]:
+def _walks(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Problem]:
     """Whether a walker has all facings, stays on its feet and keeps its mass."""
     facings = [frame.facing for frame in figure.frames]
-    if set(facings) != {"down", "left", "right", "up"} or len(facings) != 8:
+    if facings != [facing for facing in params.facings for _ in range(2)]:
         yield "facings", f"{figure.name} has {len(facings)} frames"
         return
     shown = [asset.flat(figure, frame) > 0 for frame in figure.frames]

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aigc_sprites.data.words import CLASSES, ITEMS, SLOTS, TAGS, TILES
+from aigc_sprites.sprite import FACINGS
 from aigc_sprites.tokens import CLEAR, DARK, FIRST, FORMS, LEVELS, MATERIALS, TOKENS, Tokens
 
-FACINGS = ("down", "left", "right", "up")
 STEP = "-step"
 SHOWN = (
     *(f"layer/{slot}" for slot in SLOTS),

@@ -13,6 +13,7 @@ from aigc_sprites.data.words import CLASSES, ITEMS, SLOTS, TAGS, TILES
 from aigc_sprites.palette import Palette
 from aigc_sprites.palette_files import MAX_COLORS, Colors
 from aigc_sprites.sources import SIDE, Like, Picture, Redraw, Vary
+from aigc_sprites.sprite import FACINGS, Facing
 
 CREATURES = tuple(sorted(set(CLASSES.values())))
 THINGS = tuple(sorted(set(ITEMS.values())))
@@ -34,6 +35,7 @@ class SpriteParams(Params):
         build: how large in its picture; None leaves it to the model.
         race: of a hero.
         wear: of a hero the layers above the body, each with the tag that it shall have, or none; None is any dress.
+        facing: of a walker: where it looks; ``all`` is down, left, right and up.
         of: what a cast's members are.
         members: how many a cast has.
         palette: colors to use; None leaves them to the model.
@@ -53,6 +55,7 @@ class SpriteParams(Params):
     build: Literal["tiny", "small", "medium", "large"] | None = None
     race: str = "human"
     wear: dict[str, str | None] | None = None
+    facing: Literal["all", "down", "left", "right", "up"] = "all"
     of: Literal["hero", "monster", "walker", "item"] = "monster"
     members: Annotated[int, Field(strict=True, ge=2, le=16)] = 4
     palette: Palette | None = None
@@ -74,6 +77,11 @@ class SpriteParams(Params):
         return None if self.like is None else self.like.image.colors
 
     @property
+    def facings(self) -> tuple[Facing, ...]:
+        """Where a walker looks, in the order of its frames."""
+        return FACINGS if self.facing == "all" else (self.facing,)
+
+    @property
     def figure(self) -> str:
         """The kind of each figure."""
         return self.of if self.kind == "cast" else self.kind
@@ -83,7 +91,13 @@ class SpriteParams(Params):
         types = {"monster": CREATURES, "item": THINGS, "tile": GROUNDS}.get(self.figure, ())
         if self.type is not None and self.type not in types:
             raise ValueError(_unknown(f"a {self.figure} of type {self.type!r}", self.type, types))
-        for name, kind in (("wear", "hero"), ("race", "hero"), ("members", "cast"), ("of", "cast")):
+        for name, kind in (
+            ("wear", "hero"),
+            ("race", "hero"),
+            ("facing", "walker"),
+            ("members", "cast"),
+            ("of", "cast"),
+        ):
             if name in self.model_fields_set and kind not in (self.kind, self.figure):
                 raise ValueError(f"{name} belongs to a {kind}, and this is a {self.kind}")
         if self.race not in RACES:
@@ -138,6 +152,9 @@ class SpriteParams(Params):
             strange = [tuple(color) for color in colors.tolist() if tuple(color) not in allowed]
             if strange:
                 raise ValueError(f"{name} keeps pixels of the color {strange[0]}, which the palette lacks")
+
+
+_BELONGS = {"wear": "hero", "race": "hero", "facing": "walker", "members": "cast", "of": "cast"}
 
 
 def _unknown(what: str, name: str, names: tuple[str, ...]) -> str:

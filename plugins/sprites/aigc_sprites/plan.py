@@ -70,8 +70,9 @@ def turns(params: SpriteParams, kind: str, choose: Stream) -> Turns:
     if kind == "hero":
         return tuple((part,) for part in _hero(params, choose))
     if kind == "walker":
-        standing = [Part(facing, m.told(f"walker/{facing}"), ("down",)) for facing in m.FACINGS[1:]]
-        steps = [Part(f"{facing}{m.STEP}", m.told(f"walker/{facing}{m.STEP}"), (facing,)) for facing in m.FACINGS]
+        looks = params.facings
+        standing = [Part(one, m.told(f"walker/{one}"), ("down",)) for one in looks if one != "down"]
+        steps = [Part(f"{one}{m.STEP}", m.told(f"walker/{one}{m.STEP}"), (one,)) for one in looks]
         return ((Part("down", m.told("walker/down")),), tuple(standing), tuple(steps))
     types = {"monster": CREATURES, "item": THINGS, "tile": GROUNDS}[kind]
     name = params.type or types[choose.integer(len(types))]

@@ -16,6 +16,7 @@ Indices = npt.NDArray[np.uint8]
 
 Kind = Literal["hero", "monster", "walker", "item", "tile", "cast"]
 Facing = Literal["down", "left", "right", "up"]
+FACINGS: tuple[Facing, ...] = ("down", "left", "right", "up")
 Color = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
 Row = Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$")]

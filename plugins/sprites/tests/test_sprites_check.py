@@ -97,6 +97,10 @@ def test_a_walker_stays_on_its_feet_and_keeps_its_mass() -> None:
     thin[:, 22:] = 0
     assert verdict(walker(left=thin), kind="walker") == (False, "area")
     assert verdict(walker(left_step=standing), kind="walker") == (False, "steps")
+    down = walker()
+    down["figures"][0]["frames"] = down["figures"][0]["frames"][:2]
+    assert verdict(down, kind="walker", facing="down") == (True, "")
+    assert verdict(down, kind="walker", facing="up") == (False, "facings")
     lame = walker()
     lame["figures"][0]["frames"].pop()
     assert verdict(lame, kind="walker") == (False, "facings")

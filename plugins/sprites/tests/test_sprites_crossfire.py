@@ -90,7 +90,7 @@ def test_a_step_lies_over_who_stands_and_a_facing_over_who_looks_down(source: Pa
     sprites = load_set(out)
     places = [place for place, entry in enumerate(sprites.entries) if entry.name.startswith("walker3/")]
     found = {one.label: one for one in drawings(sprites, places)}
-    assert set(found) == {f"walker/{one}{step}" for one in m.FACINGS for step in ("", m.STEP)}
+    assert set(found) == {f"walker/{one}{step}" for one in FACINGS for step in ("", m.STEP)}
     assert found["walker/down"].beneath is None
     assert np.array_equal(found["walker/left"].beneath, found["walker/down"].tokens)
     assert np.array_equal(found["walker/left-step"].beneath, found["walker/left"].tokens)
