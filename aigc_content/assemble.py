@@ -44,9 +44,9 @@ def wanted_files(runs: Sequence[JobRun], title: str) -> dict[str, Wanted]:
                 lines.append(failed_line(run.job, decision))
     for run in runs:
         for accepted in run.accepted():
-            picture, _ = _preview(run, accepted)
-            if picture is not None and picture.path not in wanted:
-                _want(wanted, picture, accepted.slot.id)
+            for picture in _pictures(run, accepted):
+                if picture.path not in wanted:
+                    _want(wanted, picture, accepted.slot.id)
     for path, data in _gallery(runs, title):
         wanted[path] = Wanted(sha256(data), data, "the gallery")
     data = manifest_bytes(lines)
@@ -76,17 +76,12 @@ def _ordered(parts: Mapping[str, Part], job: Job) -> Iterator[tuple[str, Part]]:
     return ((name, parts[name]) for name in names)
 
 
-def _preview(run: JobRun, accepted: Accepted) -> tuple[Exported | None, Part]:
-    """An asset's picture: a file that an exporter makes anyway, if it has the same bytes."""
+def _pictures(run: JobRun, accepted: Accepted) -> list[Exported]:
+    """An asset's picture, if any, and its layers: files that an exporter makes anyway, where bytes are alike."""
     parts = run.parts[accepted.slot.id]
-    part = parts[PREVIEW]
-    if not part.files:
-        return None, part
-    for name, other in _ordered(parts, run.job):
-        for file in other.files if name not in (OWN, PREVIEW) else ():
-            if file.sha256 == part.files[0].sha256:
-                return file, part
-    return part.files[0], part
+    others = [part for name, part in _ordered(parts, run.job) if name not in (OWN, PREVIEW)]
+    made = {file.sha256: file for part in reversed(others) for file in reversed(part.files)}
+    return [made.get(file.sha256, file) for file in parts[PREVIEW].files]
 
 
 def _gallery(runs: Sequence[JobRun], title: str) -> Iterable[tuple[str, bytes]]:
@@ -98,7 +93,8 @@ def _gallery(runs: Sequence[JobRun], title: str) -> Iterable[tuple[str, bytes]]:
             whole = [file.path for part in run.job_parts.values() for file in part.files]
             for accepted in run.accepted():
                 parts = run.parts[accepted.slot.id]
-                picture, preview = _preview(run, accepted)
+                preview = parts[PREVIEW]
+                paths = [file.path for file in _pictures(run, accepted)]
                 own = [file.path for name, part in _ordered(parts, run.job) if name != PREVIEW for file in part.files]
                 yield GalleryItem(
                     id=accepted.slot.id,
@@ -107,9 +103,12 @@ def _gallery(runs: Sequence[JobRun], title: str) -> Iterable[tuple[str, bytes]]:
                     params=run.job.written,
                     metrics=accepted.candidate.metrics,
                     files=[*own, *whole],
-                    preview=picture.path if picture else None,
+                    preview=paths[0] if paths else None,
                     media_type=preview.media_type or "image/png",
                     overlay=preview.overlay,
+                    layers=tuple(zip(preview.layers, paths[1:], strict=True)),
+                    colors=preview.colors,
+                    captions=preview.captions,
                     attempts=accepted.candidate.attempt,
                     license=license_,
                     digest=accepted.candidate.digest,

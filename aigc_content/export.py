@@ -15,7 +15,7 @@ from typing import Any
 
 from aigc_content.canonical import digest
 from aigc_content.errors import AigcError, InternalError, StoreError
-from aigc_content.generator import AssetModel, File, Preview
+from aigc_content.generator import PREVIEWS, AssetModel, File, Preview
 from aigc_content.hookspecs import ExporterSpec
 from aigc_content.make import Bench, own_file
 from aigc_content.plan import Job
@@ -29,7 +29,6 @@ OWN = "own"
 PREVIEW = "preview"
 PREVIEW_FOLDER = "gallery/previews"
 
-_SUFFIXES = {"image/png": ".png", "image/svg+xml": ".svg", "text/html": ".html"}
 _MAX_NAME = 200
 _DIGITS = 16  # of a digest that tells the export records of one key apart
 _RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
@@ -60,13 +59,18 @@ class Part:
     """What one maker made of one asset, or of a job.
 
     Attributes:
-        files: in the maker's order.
+        files: in the maker's order; of a preview the picture, then its layers.
         media_type, overlay: of a preview.
+        layers: names of a preview's layers.
+        colors, captions: of a preview.
     """
 
     files: tuple[Exported, ...]
     media_type: str = ""
     overlay: str = ""
+    layers: tuple[str, ...] = ()
+    colors: tuple[str, ...] = ()
+    captions: tuple[tuple[str, int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,12 @@ def read_parts(record: Mapping[str, Any] | None) -> dict[str, Part]:
     """The parts in an export record."""
     return {
         name: Part(
-            tuple(Exported(**file) for file in part["files"]), part.get("media_type", ""), part.get("overlay", "")
+            tuple(Exported(**file) for file in part["files"]),
+            part.get("media_type", ""),
+            part.get("overlay", ""),
+            tuple(part.get("layers", ())),
+            tuple(part.get("colors", ())),
+            tuple((text, x, y, width) for text, x, y, width in part.get("captions", ())),
         )
         for name, part in (record or {}).items()
     }
@@ -271,15 +280,26 @@ def _preview(bench: Bench, job: Job, chosen: Chosen, asset: AssetModel) -> Part:
         preview = generator.preview(asset, job.params)
         if preview is None:
             return Part(())
-        if not isinstance(preview, Preview) or preview.media_type not in _SUFFIXES:
-            raise TypeError(f"preview must be a Preview of {', '.join(_SUFFIXES)}, or None")
+        if not isinstance(preview, Preview) or preview.media_type not in PREVIEWS:
+            raise TypeError(f"preview must be a Preview of {', '.join(PREVIEWS)}, or None")
         overlay = preview.overlay.decode("utf-8")
     except AigcError:
         raise
     except Exception as error:
         raise _fault(job, "preview", f"asset {chosen.id}", error) from error
-    path = f"{PREVIEW_FOLDER}/{chosen.id}{_SUFFIXES[preview.media_type]}"
-    return Part((Exported(path, bench.store.add_blob(preview.data)),), preview.media_type, overlay)
+    stem = f"{PREVIEW_FOLDER}/{chosen.id}"
+    suffix = PREVIEWS[preview.media_type]
+    files = [Exported(f"{stem}{suffix}", bench.store.add_blob(preview.data))]
+    for number, layer in enumerate(preview.layers.values(), 1):
+        files.append(Exported(f"{stem}.{number}{suffix}", bench.store.add_blob(layer)))
+    return Part(
+        tuple(files),
+        preview.media_type,
+        overlay,
+        tuple(preview.layers),
+        tuple(preview.colors),
+        tuple(preview.captions),
+    )
 
 
 def _call(job: Job, spec: ExporterSpec, where: str, *arguments: Any) -> list[File]:

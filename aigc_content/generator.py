@@ -7,6 +7,7 @@ batch that it came in, the process, the clock or the machine.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,11 @@ from aigc_content.rng import Stream
 
 if TYPE_CHECKING:
     from aigc_content.png import Pixels
+
+PREVIEWS = {"image/png": ".png", "image/apng": ".apng", "image/svg+xml": ".svg", "text/html": ".html"}
+"""What a preview can be: media types, and how its file ends."""
+
+_COLOR = re.compile(r"#[0-9a-f]{6}")
 
 
 class Params(BaseModel):
@@ -109,15 +115,39 @@ class Preview:
     """A picture of an asset for the gallery.
 
     Attributes:
-        media_type: ``image/png``, ``image/svg+xml`` or ``text/html`` (shown in a sandboxed frame).
+        media_type: one of `PREVIEWS`; ``image/apng`` is animated PNG, ``text/html`` is shown in a sandboxed frame.
         data: the bytes.
         overlay: an SVG drawn over the picture when it is enlarged, such as the winning path; its viewBox
             is the picture's size.
+        layers: files by name, from the lowest up, which on each other are the picture; the page can hide each of
+            them. All are PNG, or all animated PNG with the picture's times, and of the picture's size.
+        colors: what the picture is painted with, such as ``#a04030``; shown as a strip.
+        captions: what stands where in the picture, in pixels of it: a text, and x, y and width of the line that it is
+            centered on, y being its upper edge.
+
+    Raises:
+        ValueError: a layer, a color or a caption is not as said above.
     """
 
     media_type: str
     data: bytes
     overlay: bytes = b""
+    layers: Mapping[str, bytes] = field(default_factory=dict)
+    colors: Sequence[str] = ()
+    captions: Sequence[tuple[str, int, int, int]] = ()
+
+    def __post_init__(self) -> None:
+        head = self.data[:24]  # of a PNG file: signature, then width and height
+        fits = self.media_type in ("image/png", "image/apng") and head.startswith(b"\x89PNG\r\n\x1a\n")
+        for name, data in self.layers.items():
+            if not fits or data[:24] != head:
+                raise ValueError(f"layer {name!r} of a preview is not a PNG file of the size of its picture")
+        for color in self.colors:
+            if not _COLOR.fullmatch(color):
+                raise ValueError(f"color {color!r} of a preview is not written like #a04030")
+        for caption in self.captions:
+            if [type(part) for part in caption] != [str, int, int, int]:
+                raise ValueError(f"caption {caption!r} of a preview is not a text and three whole numbers")
 
 
 @dataclass(frozen=True)

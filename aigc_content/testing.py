@@ -30,7 +30,7 @@ from pydantic import ValidationError
 from aigc_content import models
 from aigc_content.canonical import canonical_json, digest, sha256
 from aigc_content.errors import AigcError
-from aigc_content.generator import AssetModel, Conformance, Generator, Infeasible, Params, Request, Verdict
+from aigc_content.generator import PREVIEWS, AssetModel, Conformance, Generator, Infeasible, Params, Request, Verdict
 from aigc_content.inputs import Inputs
 from aigc_content.models import ModelRef
 from aigc_content.plugins import Registry, discover, exporter_function
@@ -298,7 +298,7 @@ class _Exam:
                     raise _Failed("a fingerprint is not bytes")
                 preview = generator.preview(asset, params)
                 pictures += preview is not None
-                if preview and preview.media_type not in {"image/png", "image/svg+xml", "text/html"}:
+                if preview and preview.media_type not in PREVIEWS:
                     raise _Failed(f"a preview is {preview.media_type}")
         return f"{pictures} previews"
 

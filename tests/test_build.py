@@ -6,8 +6,10 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from aigc_content import File, Preview, encode_png
 from aigc_content.errors import InternalError, OutputError, UsageError
 
 EXPORTS = ["text", "alphabet", "book"]
@@ -180,6 +182,27 @@ def test_removed_files_are_written_again(light):
 def test_a_picture_that_an_exporter_makes_anyway_is_the_preview(light):
     light.build({"count": 2, "export": ["picture"]})
     assert not any(name.startswith("gallery/previews/") for name in light.tree())
+
+
+def test_layers_are_put_in_place_but_for_those_that_an_exporter_makes_anyway(light, monkeypatch):
+    plan = light.plan({"count": 1})  # finds the plugin
+    import light as plugin
+
+    pictures = [encode_png(np.full((2, 2), index, np.uint8), np.eye(4, dtype=np.uint8) * 255) for index in range(3)]
+    shown = Preview("image/png", pictures[0], layers={"low": pictures[1], "high": pictures[2]})
+    monkeypatch.setattr(plan.jobs[0].target, "preview", lambda *_: shown)
+    monkeypatch.setattr(plugin, "picture", lambda *_: [File("/low.png", pictures[1])])
+    light.build({"count": 1, "export": ["picture"]})
+    tree = light.tree()
+    assert tree["words/words-000001/low.png"] == pictures[1]
+    assert [name for name in tree if name.startswith("gallery/previews/")] == [
+        "gallery/previews/words-000001.2.png",
+        "gallery/previews/words-000001.png",
+    ]
+    assert (
+        b'[["low","words/words-000001/low.png"],["high","gallery/previews/words-000001.2.png"]]'
+        in (tree["gallery/data-0000.js"])
+    )
 
 
 def test_a_job_may_want_the_bytes_that_another_has_already_in_place(light):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
+from aigc_content import encode_png
 from aigc_content.canonical import sha256
 from aigc_content.errors import InternalError, StoreError
 from aigc_content.export import (
@@ -22,6 +24,7 @@ from aigc_content.export import (
     record_name,
     write_parts,
 )
+from aigc_content.generator import Preview
 from aigc_content.make import Bench, MakeTask, own_file
 from aigc_content.store import Store
 
@@ -83,9 +86,16 @@ def test_a_candidate_that_has_vanished_is_told(bench):
 
 
 def test_a_record_survives_json():
-    parts = {"a": Part((Exported("x/y", "0" * 64, "s", "e", True),), "image/png", "<svg/>"), "b": Part(())}
+    files = (Exported("x/y", "0" * 64, "s", "e", True),)
+    shown = Part(files, "image/png", "<svg/>", ("body",), ("#a04030",), (("ann", 1, 2, 3),))
+    parts = {"a": shown, "b": Part(())}
     assert read_parts(json.loads(json.dumps(write_parts(parts)))) == parts
     assert read_parts(None) == {}
+
+
+def test_a_record_from_before_there_were_layers_is_read():
+    plain = {"files": [], "media_type": "image/png", "overlay": ""}
+    assert read_parts({"preview": plain}) == {"preview": Part((), "image/png")}
 
 
 UNSAFE = ["", "/etc/passwd", "../x", "a/../b", "a//b", "./a", "a/.", "nul", "CON.txt", "com1.tmj", "x.", "x "]
@@ -123,12 +133,48 @@ def test_an_exporter_that_gives_something_else_is_a_fault_of_its_plugin(bench, m
 
 
 def test_a_preview_of_an_unknown_kind_is_a_fault_of_its_plugin(bench, monkeypatch):
-    from aigc_content.generator import Preview
-
     monkeypatch.setattr(bench.jobs[0].target, "preview", lambda *_: Preview("text/x-script", b""))
     with pytest.raises(InternalError) as caught:
         ExportTask(0, chosen(bench)[:1], ((PREVIEW,),)).run(bench)
     assert caught.value.code == "X005"
+
+
+PNG = encode_png(np.zeros((2, 3), np.uint8), np.zeros((1, 4), np.uint8))
+LARGER = encode_png(np.zeros((3, 3), np.uint8), np.zeros((1, 4), np.uint8))
+
+
+def test_layers_of_a_preview_are_files_beside_it(bench, monkeypatch):
+    shown = Preview(
+        "image/apng", PNG, layers={"a": PNG, "../b": PNG}, colors=["#a04030"], captions=[("ann", 0, 2, 3)]
+    )
+    monkeypatch.setattr(bench.jobs[0].target, "preview", lambda *_: shown)
+    (parts,) = ExportTask(0, chosen(bench)[:1], ((PREVIEW,),)).run(bench)
+    made = parts[PREVIEW]
+    assert [file.path.removeprefix("gallery/previews/words-000001") for file in made.files] == [
+        ".apng",
+        ".1.apng",
+        ".2.apng",
+    ]
+    assert (made.layers, made.colors, made.captions) == (("a", "../b"), ("#a04030",), (("ann", 0, 2, 3),))
+
+
+@pytest.mark.parametrize(
+    ("media_type", "data", "wrong", "message"),
+    [
+        ("image/png", PNG, {"layers": {"body": LARGER}}, "layer 'body'"),
+        ("image/png", PNG, {"layers": {"body": b""}}, "layer 'body'"),
+        ("image/png", b"", {"layers": {"body": b""}}, "layer 'body'"),
+        ("image/svg+xml", PNG, {"layers": {"body": PNG}}, "layer 'body'"),
+        ("image/png", PNG, {"colors": ["red"]}, "color 'red'"),
+        ("image/png", PNG, {"colors": ["#a04030;"]}, "color '#a04030;'"),
+        ("image/png", PNG, {"captions": [("ann", 1, 2)]}, "caption"),
+        ("image/png", PNG, {"captions": [("ann", 1, 2, 0.5)]}, "caption"),
+        ("image/png", PNG, {"captions": [(b"ann", 1, 2, 3)]}, "caption"),
+    ],
+)
+def test_a_preview_of_unsound_parts_is_refused(media_type, data, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Preview(media_type, data, **wrong)
 
 
 def test_a_generator_without_preview_has_none(bench, monkeypatch):

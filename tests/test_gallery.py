@@ -107,6 +107,9 @@ def test_hostile_text_is_only_text() -> None:
         preview=EVIL,
         media_type=EVIL,
         overlay=EVIL,
+        layers=[(EVIL, EVIL)],
+        colors=[EVIL],
+        captions=[(EVIL, 1, 2, 3)],
         license=EVIL,
     )
     files = build([hostile, item(2)], (GalleryFailure(EVIL, 1, EVIL, EVIL),), title=EVIL)
@@ -120,7 +123,9 @@ def test_hostile_text_is_only_text() -> None:
     index = data_of(files["gallery/data-index.js"])
     assert index["items"]["ids"][0] == EVIL
     assert index["failures"]["messages"] == [EVIL]
-    assert data_of(files["gallery/data-0000.js"])["items"][0]["overlay"] == EVIL
+    assert index["items"]["captions"] == [[[EVIL, 1, 2, 3]]]
+    row = data_of(files["gallery/data-0000.js"])["items"][0]
+    assert (row["overlay"], row["layers"], row["colors"]) == (EVIL, [[EVIL, EVIL]], [EVIL])
 
 
 def test_page_forbids_network_and_inline_scripts() -> None:
@@ -137,6 +142,23 @@ def test_previews_with_the_id_in_their_path_are_one_pattern() -> None:
     index = data_of(build([item(1), item(2), item(3, preview=None)])["gallery/data-index.js"])
     assert index["items"]["paths"] == [["caves/", ".png"]]
     assert index["items"]["preview"] == [0, 0, -1]
+
+
+def test_captions_are_in_the_index_for_those_that_have_any_and_equal_ones_once() -> None:
+    pair = [("ann", 0, 32, 40), ("bob", 40, 32, 40)]
+    index = data_of(build([item(1), item(2, captions=pair), item(3, captions=list(pair))])["gallery/data-index.js"])
+    assert index["items"]["captioned"] == {"1": 0, "2": 0}
+    assert index["items"]["captions"] == [[["ann", 0, 32, 40], ["bob", 40, 32, 40]]]
+
+
+def test_layers_and_colors_wait_in_the_chunk() -> None:
+    made = item(1, layers=[("body", "a/b.png"), ("cloak", "a/c.png")], colors=["#a04030"])
+    files = build([made, item(2)])
+    first, second = data_of(files["gallery/data-0000.js"])["items"]
+    assert first["layers"] == [["body", "a/b.png"], ["cloak", "a/c.png"]]
+    assert first["colors"] == ["#a04030"]
+    assert (second["layers"], second["colors"]) == ([], [])
+    assert b"a/c.png" not in files["gallery/data-index.js"]
 
 
 def test_metrics_become_columns_of_numbers_or_words() -> None:

@@ -2,7 +2,7 @@
 
 The page opens from disk, where a browser refuses to fetch JSON; so data are scripts that hand a JSON text to the
 page. One small index holds what the grid, the filters and the scatter plot need of every asset; the rest (overlay,
-params, files) lies in chunks of `CHUNK` assets that load when one of them is opened.
+layers, colors, params, files) lies in chunks of `CHUNK` assets that load when one of them is opened.
 
 Nothing here trusts a name, a message or a picture: data are ASCII JSON inside a quoted string, the page builds its
 elements from text, overlays are shown as images, HTML previews in sandboxed frames, and a content security policy
@@ -30,7 +30,9 @@ SCRIPTS = (
     "state.js",
     "marks.js",
     "filters.js",
+    "look.js",
     "grid.js",
+    "layers.js",
     "about.js",
     "viewer.js",
     "plot.js",
@@ -52,8 +54,11 @@ class GalleryItem:
         metrics: numbers and words by name; the page sorts and filters by each.
         files: paths relative to the output folder, with ``/``.
         preview: path of the picture relative to the output folder, or None.
-        media_type: of the preview: ``image/png``, ``image/svg+xml`` or ``text/html``.
+        media_type: of the preview, such as ``image/png``; ``image/apng`` can be paused.
         overlay: an SVG drawn over the enlarged picture, or ``""``.
+        layers: name and path of each picture of which ``preview`` is made, from the lowest up.
+        colors: what it is painted with, such as ``#a04030``.
+        captions: texts in the picture, each with x, y and width of its line in the picture's pixels.
         attempts: how many it took.
         license: of the asset.
         digest: hex sha256 of the asset's own JSON; a mark in the page holds for this asset alone.
@@ -69,6 +74,9 @@ class GalleryItem:
     preview: str | None = None
     media_type: str = "image/png"
     overlay: str = ""
+    layers: Sequence[tuple[str, str]] = ()
+    colors: Sequence[str] = ()
+    captions: Sequence[tuple[str, int, int, int]] = ()
     attempts: int = 1
     license: str = ""
     digest: str = ""
@@ -134,6 +142,8 @@ class _Index:
         self.jobs = Words()
         self.media = Words()
         self.paths = Words()
+        self.captions = Words()
+        self.captioned: dict[int, int] = {}
         self.rows: dict[str, list[Any]] = {name: [] for name in ("ids", "job", "digests", "preview", "media")}
         self.metrics = Columns()
         self.params = Columns()
@@ -149,6 +159,9 @@ class _Index:
         rows["digests"].append(item.digest[:_DIGEST])
         rows["preview"].append(-1 if item.preview is None else self.paths.index(_pattern(item.preview, item.id)))
         rows["media"].append(self.media.index(item.media_type))
+        if item.captions:  # few assets have any, and many the same
+            place = len(rows["ids"]) - 1
+            self.captioned[place] = self.captions.index(json.dumps(item.captions))
         self.metrics.add(item.metrics)
         self.params.add({key: value for key, value in item.params.items() if isinstance(value, str | int | float)})
         self.made.add({"attempts": item.attempts})
@@ -172,6 +185,8 @@ class _Index:
                 **self.rows,
                 "paths": [path.split("\0") for path in self.paths.words],
                 "medias": self.media.words,
+                "captioned": self.captioned,
+                "captions": [json.loads(text) for text in self.captions.words],
             },
             "columns": {
                 "metrics": self.metrics.columns(),
@@ -201,6 +216,8 @@ def _chunk_file(number: int, items: Sequence[GalleryItem]) -> tuple[str, bytes]:
                 "params": params.setdefault(text, len(params)),
                 "files": list(item.files),
                 "overlay": item.overlay,
+                "layers": [list(layer) for layer in item.layers],
+                "colors": list(item.colors),
                 "attempts": item.attempts,
                 "license": item.license,
                 "digest": item.digest,

@@ -8,28 +8,39 @@
   /* --- pictures ------------------------------------------------------------------------------------------- */
 
   /** Small pictures grow by whole steps of the screen's pixels and stay sharp; large ones shrink smoothly. */
-  const fit = (img) => {
-    const box = img.parentElement;
-    if (!box || !img.naturalWidth) return;
+  const fit = (picture) => {
+    const box = picture.parentElement;
+    const [width, height] = measure(picture);
+    if (!box || !width) return;
     const dots = window.devicePixelRatio || 1;
     const { clientWidth, clientHeight } = box;
-    const room = Math.min((clientWidth * dots) / img.naturalWidth, (clientHeight * dots) / img.naturalHeight);
-    const vector = img.dataset.vector === 'yes';
-    if (room >= 1 && !vector) {
-      const airy = Math.min(
-        ((clientWidth - AIR) * dots) / img.naturalWidth,
-        ((clientHeight - AIR) * dots) / img.naturalHeight,
-      );
-      const zoom = Math.max(1, Math.floor(airy + 0.001)) / dots;
-      img.style.width = `${img.naturalWidth * zoom}px`;
-      img.style.height = `${img.naturalHeight * zoom}px`;
-      img.classList.add('pixels');
-    } else {
-      img.style.width = '100%';
-      img.style.height = '100%';
-      img.classList.remove('pixels');
+    const room = Math.min((clientWidth * dots) / width, (clientHeight * dots) / height);
+    const vector = picture.dataset.vector === 'yes';
+    const asked = app.look.zoom * dots;
+    const over = picture.nextElementSibling; // its captions: such a picture has air of its own
+    const air = over ? 0 : AIR;
+    const airy = Math.min(((clientWidth - air) * dots) / width, ((clientHeight - air) * dots) / height);
+    let zoom = room >= 1 && !vector ? Math.max(1, Math.floor(airy + 0.001)) : room;
+    if (asked && asked <= room) zoom = asked;
+    for (const { style } of [picture, over].filter(Boolean)) {
+      style.width = `${(width * zoom) / dots}px`;
+      style.height = `${(height * zoom) / dots}px`;
     }
+    picture.classList.toggle('pixels', room >= 1 && !vector);
   };
+
+  /** Width and height of a picture in its own pixels; 0 while it loads. */
+  const measure = (picture) =>
+    picture.matches('img') ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+
+  /** With a zoom of choice the cells grow until at least half of the page's pictures fit; larger ones stay whole. */
+  const fitAll = app.framed(() => {
+    const pictures = [...$('grid').querySelectorAll('.frame > img, .frame > canvas')];
+    const widths = pictures.map((picture) => measure(picture)[0]).filter(Boolean);
+    const middle = widths.sort((a, b) => a - b)[Math.floor(widths.length / 2)] || 0;
+    $('grid').style.setProperty('--least', `${middle * app.look.zoom + AIR}px`);
+    pictures.forEach(fit);
+  });
 
   const note = (kind) => el('span', { class: 'nothing' }, kind);
 
@@ -56,8 +67,12 @@
       'data-vector': media === 'image/svg+xml' ? 'yes' : 'no',
     });
     img.addEventListener('load', () => {
-      fit(img);
-      img.classList.add('shown');
+      const picture = app.stilled(img, media);
+      if (picture !== img) img.replaceWith(picture);
+      picture.after(...app.captions(i, img.naturalWidth, img.naturalHeight));
+      fit(picture);
+      picture.classList.add('shown');
+      if (app.look.zoom) fitAll();
     });
     img.addEventListener('error', () => img.replaceWith(note('Picture missing')));
     img.src = app.href(path);
@@ -324,7 +339,7 @@
       setSize(button.dataset.size);
       app.remember('size', button.dataset.size);
     });
-    new ResizeObserver(app.framed(() => $('grid').querySelectorAll('img').forEach(fit))).observe($('grid'));
+    new ResizeObserver(fitAll).observe($('grid'));
     draw();
   });
   app.on('rows', () => {
@@ -334,6 +349,13 @@
   app.on('page', () => {
     draw();
     toTop();
+  });
+  app.on('zoom', fitAll);
+  app.on('motion', () => {
+    const held = document.activeElement?.closest('.card')?.dataset.i;
+    seen = [];
+    draw();
+    if (held) app.cardAt(Number(held))?.querySelector('.open').focus({ preventScroll: true });
   });
   app.on('marks', (i) => {
     seen.forEach(

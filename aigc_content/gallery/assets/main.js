@@ -43,6 +43,8 @@
       ['k  x', 'keep, reject'],
       ['o', 'show or hide the overlay, such as the winning path'],
       ['+  −  0', 'zoom in, out, as large as fits'],
+      ['b', 'next background'],
+      ['p', 'play or pause animations'],
       ['1  2  3', 'grid, scatter, failures'],
       ['/', 'find an id'],
       ['f', 'show or hide the filters'],
@@ -57,7 +59,7 @@
 
   /* --- keys ----------------------------------------------------------------------------------------------- */
 
-  const typing = (node) => node.matches('input:not([type=range]), select, textarea');
+  const typing = (node) => node.matches('input:not([type=range], [type=checkbox]), select, textarea');
 
   const markCard = (mark) => {
     const card = document.activeElement?.closest('.card') || document.querySelector('.card:hover');
@@ -74,6 +76,8 @@
     3: () => app.setView('failures'),
     f: toggleFilters,
     t: toggleTheme,
+    b: app.nextGround,
+    p: app.toggleMotion,
     k: () => markCard('keep'),
     x: () => markCard('reject'),
   };

@@ -8,6 +8,7 @@
   let shown = -1; // the asset in view
   let zoom = 0; // device pixels a pixel; 0: as large as fits
   let overlaid = false; // this asset has an overlay
+  let layers = []; // of this asset, as far as they are known
   let opener = null;
 
   /* --- the picture ---------------------------------------------------------------------------------------- */
@@ -102,7 +103,9 @@
       parts.height = img.naturalHeight || 150;
       parts.zooms.hidden = false;
       size();
-      picture.replaceChildren(img, parts.overlay);
+      const captions = app.captions(i, parts.width, parts.height);
+      picture.replaceChildren(app.stilled(img, media), ...captions, parts.overlay);
+      lay();
     };
     img.addEventListener('load', placed);
     img.addEventListener(
@@ -112,6 +115,8 @@
     img.src = app.href(path);
     if (img.complete && img.naturalWidth) placed();
   };
+
+  const lay = () => parts.width && app.lay(parts.picture, layers, app.media(shown));
 
   const ahead = (i) => {
     if (i < 0) return;
@@ -130,6 +135,7 @@
   const show = (i) => {
     shown = i;
     overlaid = false;
+    layers = [];
     const place = app.position(i);
     const rows = app.rows();
     parts.name.textContent = app.id(i);
@@ -149,7 +155,12 @@
         if (overlaid)
           parts.overlay.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(details.overlay)}`;
         showOverlay();
-        parts.about.replaceChildren(...app.about(i, details));
+        layers = details.layers;
+        lay();
+        const held = document.activeElement?.dataset.layer; // the focus stays on the layer of that name
+        parts.about.replaceChildren(...app.composition(details, lay), ...app.about(i, details));
+        const heir = held && parts.about.querySelector(`[data-layer="${CSS.escape(held)}"]`);
+        if (held) (heir || parts.about).focus({ preventScroll: true });
       },
       () =>
         shown === i &&
@@ -225,6 +236,8 @@
               ),
             ),
           ),
+          app.swatches(),
+          app.motionButton('icon'),
           part('path', button('Overlay', 'path', 'Show or hide the overlay (o)', toggleOverlay, 'Overlay')),
           mark('keep', 'heart', 'Keep', 'k'),
           mark('reject', 'cross', 'Reject', 'x'),
@@ -292,6 +305,7 @@
     if (!viewer.open) {
       opener = document.activeElement;
       zoom = 0;
+      app.allLayers();
       viewer.showModal();
       viewer.focus({ preventScroll: true });
     }
@@ -315,6 +329,8 @@
       o: toggleOverlay,
       k: () => app.setMark(shown, 'keep'),
       x: () => app.setMark(shown, 'reject'),
+      b: app.nextGround,
+      p: app.toggleMotion,
     };
     if (!Object.hasOwn(calls, key)) return false;
     calls[key]();
@@ -325,4 +341,5 @@
   app.on('start', follow);
   app.on('restore', follow);
   app.on('marks', () => shown >= 0 && showMark());
+  app.on('motion', () => shown >= 0 && present(shown));
 })(window.aigcGallery);

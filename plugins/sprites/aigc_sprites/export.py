@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
 from aigc_content import File, Params, Preview
 from aigc_sprites.formats import apng as apng_format
 from aigc_sprites.formats import aseprite as aseprite_format
@@ -18,6 +16,7 @@ from aigc_sprites.formats import frames
 from aigc_sprites.formats import gif as gif_format
 from aigc_sprites.formats import godot as godot_format
 from aigc_sprites.formats import lpc as lpc_format
+from aigc_sprites.formats import preview as preview_format
 from aigc_sprites.formats import rpgmaker as rpgmaker_format
 from aigc_sprites.formats.aseprite_json import aseprite_json
 from aigc_sprites.formats.pages import pack
@@ -25,7 +24,6 @@ from aigc_sprites.formats.phaser import phaser
 from aigc_sprites.formats.pixi import pixi
 from aigc_sprites.sprite import Figure, Indices, Sprite
 
-_ZOOM = 4
 CREDITS: tuple[Mapping[str, str], ...] = ()
 """Whom ``character.json`` names."""
 
@@ -100,10 +98,8 @@ def character(sprite: Sprite, params: Params, name: str) -> Iterator[File]:
 
 
 def preview(sprite: Sprite) -> Preview:
-    """The first frame of every figure beside each other, larger."""
-    flats = [sprite.flat(figure, figure.frames[0]) for figure in sprite.figures]
-    beside = np.concatenate(flats, axis=1)
-    return Preview("image/png", frames.picture(sprite, beside.repeat(_ZOOM, axis=0).repeat(_ZOOM, axis=1)))
+    """All figures, in motion, with layers and palette, for the gallery."""
+    return preview_format.preview(sprite)
 
 
 def _paths(sprite: Sprite) -> list[tuple[Figure, str]]:
