@@ -10,7 +10,7 @@ from aigc_content.errors import OutputError
 from aigc_content.export import OWN, PREVIEW, Exported, Part
 from aigc_content.ledger import GALLERY
 from aigc_content.manifest import NAME as MANIFEST
-from aigc_content.manifest import accepted_line, failed_line, license_of, manifest_bytes, source_of
+from aigc_content.manifest import accepted_line, failed_line, manifest_bytes, source_of
 from aigc_content.output import Wanted
 from aigc_content.plan import Job
 from aigc_content.schedule import JobRun
@@ -89,7 +89,7 @@ def _gallery(runs: Sequence[JobRun], title: str) -> Iterable[tuple[str, bytes]]:
 
     def items() -> Iterator[GalleryItem]:
         for run in runs:
-            license_, source = license_of(run.job), source_of(run.job)
+            license_, source = run.job.license, source_of(run.job)
             whole = [file.path for part in run.job_parts.values() for file in part.files]
             for accepted in run.accepted():
                 parts = run.parts[accepted.slot.id]

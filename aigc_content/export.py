@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aigc_content.canonical import digest
+from aigc_content.canonical import canonical_json, digest
 from aigc_content.errors import AigcError, InternalError, StoreError
-from aigc_content.generator import PREVIEWS, AssetModel, File, Preview
+from aigc_content.generator import PREVIEWS, AssetModel, File, Origin, Preview
 from aigc_content.hookspecs import ExporterSpec
 from aigc_content.make import Bench, own_file
 from aigc_content.plan import Job
@@ -98,7 +98,7 @@ def job_exporters(job: Job) -> tuple[ExporterSpec, ...]:
 
 def record_name(job: Job, chosen: Chosen) -> str:
     """Name of an asset's export record in the store."""
-    return _record_name(chosen, [chosen.attempt, chosen.id, *job.plugin, job.target.revision])
+    return _record_name(chosen, [chosen.attempt, chosen.id, *job.plugin, job.target.revision, job.license])
 
 
 def job_record_name(job: Job, spec: ExporterSpec, chosen: Sequence[Chosen]) -> str:
@@ -231,6 +231,16 @@ def load_asset(job: Job, candidate: Candidate | None, id_: str) -> tuple[Mapping
     return candidate.asset, job.target.asset_type.model_validate_json(own_file(candidate.asset))
 
 
+def origin_of(job: Job, id_: str) -> Origin:
+    """Where an asset of a job comes from."""
+    params = job.params.model_dump(mode="json", exclude_defaults=True)
+    index = int(id_.rpartition("-")[2])
+    item = {"name": job.name, "generator": job.spec.name, "count": index, "params": params}
+    recipe = canonical_json({"version": 1, "seed": job.seed, "jobs": [item]}).decode()
+    models = [(model.name, model.license, model.trained_on) for _, model in sorted(job.models.items())]
+    return Origin(id_, job.license, models, recipe if job.name == job.slug else "")
+
+
 def check_name(name: str, where: str) -> str:
     """A file name that an exporter gave, if it is safe on every system.
 
@@ -270,7 +280,8 @@ def _make_part(
         return _preview(bench, job, chosen, asset)
     spec = parts_of(job)[part]
     assert spec is not None
-    files = _call(job, spec, f"asset {chosen.id}", asset, job.params, chosen.id)
+    last = origin_of(job, chosen.id) if spec.origin else chosen.id
+    files = _call(job, spec, f"asset {chosen.id}", asset, job.params, last)
     return Part(tuple(_stored(bench, job, file, chosen.id, spec.name) for file in files))
 
 

@@ -93,12 +93,29 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where an asset comes from, for an exporter that writes it down (``ExporterSpec.origin``).
+
+    Attributes:
+        id: of the asset.
+        license: SPDX expression of the models' licenses, joined by AND.
+        models: of each model its name, its license, and what it was trained on.
+        recipe: a recipe on one line whose last asset is this one, made again; empty for a job of a sweep.
+    """
+
+    id: str
+    license: str
+    models: Sequence[tuple[str, str, Sequence[str]]]
+    recipe: str
+
+
+@dataclass(frozen=True)
 class File:
     """One file that an exporter makes.
 
     Attributes:
-        name: for an asset's own file a suffix such as ``.tmj`` (the host puts the asset's id before it); for a
-            shared file a name inside the job's folder, such as ``tileset.png``.
+        name: for an asset's own file a suffix such as ``.tmj`` (the host puts the asset's id before it), or
+            ``/NAME`` for one in a folder of its own; for a shared file a name inside the job's folder, such as ``tileset.png``.
         data: the bytes.
         schema: name of the JSON Schema that the file matches, such as ``levels/level-1``; empty if none.
         shared: one file for the whole job; assets that emit it must agree on its bytes.

@@ -33,8 +33,9 @@ class ExporterSpec:
     """An exporter of one generator's assets.
 
     ``target`` is ``"package.module:function"``. With ``per="asset"`` it is called as ``function(asset, params,
-    id)``, with ``per="job"`` as ``function([(asset, id), ...], params, job)``; both return an iterable of
-    `aigc_content.File`. ``revision`` is raised when equal assets may give other bytes.
+    id)``, or where it asks for the ``origin`` as ``function(asset, params, aigc_content.Origin)``; with ``per="job"``
+    as ``function([(asset, id), ...], params, job)``. Each returns an iterable of `aigc_content.File`. ``revision`` is
+    raised when equal assets may give other bytes.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ExporterSpec:
     generator: str
     revision: int = 1
     per: Literal["asset", "job"] = "asset"
+    origin: bool = False
 
 
 @dataclass(frozen=True)

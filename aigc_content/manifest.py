@@ -130,12 +130,6 @@ def failed_line(job: Job, failed: Failed) -> dict[str, Any]:
     return line
 
 
-def license_of(job: Job) -> str:
-    """SPDX expression of a job's assets: the licenses of its models, each once, joined by AND."""
-    names = sorted({model.license for model in job.models.values() if model.license})
-    return " AND ".join(f"({name})" if " " in name and len(names) > 1 else name for name in names)
-
-
 def source_of(job: Job) -> str:
     """IPTC digital source type of a job's assets."""
     return TRAINED if job.models else ALGORITHMIC
@@ -196,7 +190,7 @@ def _common(job: Job, id_: str, index: int, key: str) -> dict[str, Any]:
         ],
         "inputs": [{"name": file.name, "sha256": file.sha256} for file in job.inputs],
         "plugin": {"name": job.plugin[0], "version": job.plugin[1], "revision": job.target.revision},
-        "license": license_of(job),
+        "license": job.license,
         "digital_source_type": source_of(job),
     }
 

@@ -80,6 +80,12 @@ class Job:
     plugin: tuple[str, str]
     key_parts: Mapping[str, Any]
 
+    @property
+    def license(self) -> str:
+        """SPDX expression of the assets: the licenses of all models, each once, joined by AND."""
+        names = sorted({model.license for model in self.models.values() if model.license})
+        return " AND ".join(f"({name})" if " " in name and len(names) > 1 else name for name in names)
+
     def slots(self) -> Iterator[Slot]:
         """The job's slots in index order, made as they are asked for."""
         for index in range(1, self.count + 1):

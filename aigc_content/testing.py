@@ -30,7 +30,17 @@ from pydantic import ValidationError
 from aigc_content import models
 from aigc_content.canonical import canonical_json, digest, sha256
 from aigc_content.errors import AigcError
-from aigc_content.generator import PREVIEWS, AssetModel, Conformance, Generator, Infeasible, Params, Request, Verdict
+from aigc_content.generator import (
+    PREVIEWS,
+    AssetModel,
+    Conformance,
+    Generator,
+    Infeasible,
+    Origin,
+    Params,
+    Request,
+    Verdict,
+)
 from aigc_content.inputs import Inputs
 from aigc_content.models import ModelRef
 from aigc_content.plugins import Registry, discover, exporter_function
@@ -315,14 +325,24 @@ class _Exam:
                     if spec.per == "job":
                         files = list(function(named, params, "check"))
                     else:
-                        files = [file for asset, id in named for file in function(asset, params, id)]
+                        files = [
+                            file
+                            for asset, id in named
+                            for file in function(asset, params, self._origin(id) if spec.origin else id)
+                        ]
                     digests = [(file.name, sha256(file.data), file.shared) for file in files]
                     done.append((name, digests))
                 if done[-1] != done[-2]:
                     raise _Failed(f"exporter {name!r} gives other bytes the second time")
-                if any(not text or "\\" in text or ".." in text or text[0] == "/" for text, _, _ in digests):
+                if any(
+                    not text or "\\" in text or ".." in text or (shared and text[0] == "/")
+                    for text, _, shared in digests
+                ):
                     raise _Failed(f"exporter {name!r} names a file outside the job's folder")
         return ", ".join(sorted({name for name, _ in done})) or "none"
+
+    def _origin(self, id: str) -> Origin:
+        return Origin(id, "", [], "")
 
     def golden(self) -> str:
         told = self.material.golden

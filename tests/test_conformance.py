@@ -201,13 +201,24 @@ def test_unsound_extras_are_caught(method: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fine"), [(".txt", True), ("../x.txt", False), ("/x.txt", False), ("a\\b", False), ("", False)]
+    ("name", "shared", "fine"),
+    [
+        (".txt", False, True),
+        ("/x.txt", False, True),  # in a folder of the asset's id
+        ("x.txt", True, True),
+        ("/x.txt", True, False),
+        ("../x.txt", False, False),
+        ("a\\b", False, False),
+        ("", False, False),
+    ],
 )
-def test_exporter_that_leaves_its_folder_is_caught(name: str, fine: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exporter_that_leaves_its_folder_is_caught(
+    name: str, shared: bool, fine: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, __name__, type("module", (), {"exporter_under_test": None}))  # type: ignore[arg-type]
 
     def export(asset: Coin, params: CoinParams, id: str) -> Iterable[File]:
-        return [File(name, str(asset.value).encode())]
+        return [File(name, str(asset.value).encode(), shared=shared)]
 
     checked = exam(Coins, export)
     sys.modules[__name__].exporter_under_test = export  # type: ignore[attr-defined]

@@ -26,6 +26,9 @@ from aigc_content.export import (
 )
 from aigc_content.generator import Preview
 from aigc_content.make import Bench, MakeTask, own_file
+from aigc_content.plan import make_plan
+from aigc_content.plugins import discover
+from aigc_content.recipe import load_recipe
 from aigc_content.store import Store
 
 EXPORTS = ["text", "alphabet", "book"]
@@ -69,6 +72,21 @@ def test_a_part_added_later_joins_the_record(bench):
     ExportTask(0, first, ((OWN,),)).run(bench)
     (parts,) = ExportTask(0, first, (("text@1",),)).run(bench)
     assert parts.keys() == {OWN, "text@1"}
+
+
+def test_an_exporter_may_ask_where_an_asset_comes_from(light):
+    plan = light.plan({"count": 2, "export": ["source"], "params": {"letters": "abc"}})
+    bench = Bench(Store(light.folder / ".aigc"), {0: plan.jobs[0]})
+    MakeTask(0, tuple(plan.jobs[0].slots()), (1, 1)).run(bench)
+    second = chosen(bench)[1:]
+    (parts,) = ExportTask(0, second, (("source@1",),)).run(bench)
+    told = json.loads(bench.store.blob(parts["source@1"].files[0].sha256).read_text())
+    assert (told["id"], told["license"], told["models"]) == ("words-000002", "", [])
+    recipe = light.folder / "again.yaml"
+    recipe.write_text(told["recipe"])
+    again = make_plan(load_recipe(recipe), discover()).jobs[0]
+    assert again.slot(2).key == second[0].key
+    assert again.count == 2
 
 
 def test_a_job_exporter_gets_all_assets_in_order(bench):

@@ -6,6 +6,7 @@ It is a loose plugin (``AIGC_PLUGINS_DIR=tests/light_plugin``) and needs no torc
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -20,6 +21,7 @@ from aigc_content import (
     GeneratorSpec,
     Infeasible,
     InputFile,
+    Origin,
     Params,
     Preview,
     Request,
@@ -135,6 +137,10 @@ def picture(asset: Word, params: LightParams, id: str) -> Iterable[File]:
     yield File(".svg", Light().preview(asset, params).data)
 
 
+def source(asset: Word, params: LightParams, origin: Origin) -> Iterable[File]:
+    yield File(".source.json", json.dumps(vars(origin)).encode())
+
+
 @hookimpl
 def aigc_generators() -> list[GeneratorSpec]:
     return [GeneratorSpec("light", "words", "light:Light")]
@@ -143,4 +149,5 @@ def aigc_generators() -> list[GeneratorSpec]:
 @hookimpl
 def aigc_exporters() -> list[ExporterSpec]:
     names = dict.fromkeys(("text", "alphabet", "shout", "clash", "escape", "picture"), "asset") | {"book": "job"}
-    return [ExporterSpec(name, name, f"light:{name}", "light", per=per) for name, per in names.items()]
+    specs = [ExporterSpec(name, name, f"light:{name}", "light", per=per) for name, per in names.items()]
+    return [*specs, ExporterSpec("source", "source", "light:source", "light", origin=True)]

@@ -12,7 +12,7 @@ from aigc_content import Verdict
 from aigc_sprites import proof
 from aigc_sprites.copies import LEAST, LIMIT, distance_of
 from aigc_sprites.craft import LIMITS, Craft, craft, seam
-from aigc_sprites.data.words import TAGS
+from aigc_sprites.data.words import RARE, TAGS
 from aigc_sprites.palette import oklab
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.reader import UNITS
@@ -209,6 +209,8 @@ def _read(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Probl
     for place, layer in enumerate(figure.layers):
         picture = asset.colors[_as_drawn(asset.cel(figure, frame, place))]
         for tag in layer.tags:
+            if f"{layer.name}/{tag}" in RARE:
+                continue
             if params.figure == "hero":
                 among = len(TAGS[layer.name])
                 share = int(proof.reader().words(picture[None], layer.name)[tag][0])

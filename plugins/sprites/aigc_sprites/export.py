@@ -6,9 +6,9 @@ in a folder of the asset's name, under the figure's name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from aigc_content import File, Params, Preview
+from aigc_content import File, Origin, Params, Preview
 from aigc_sprites.formats import apng as apng_format
 from aigc_sprites.formats import aseprite as aseprite_format
 from aigc_sprites.formats import character as character_format
@@ -23,9 +23,6 @@ from aigc_sprites.formats.pages import pack
 from aigc_sprites.formats.phaser import phaser
 from aigc_sprites.formats.pixi import pixi
 from aigc_sprites.sprite import Figure, Indices, Sprite
-
-CREDITS: tuple[Mapping[str, str], ...] = ()
-"""Whom ``character.json`` names."""
 
 
 def png(sprite: Sprite, params: Params, name: str) -> Iterator[File]:
@@ -92,9 +89,9 @@ def apng(sprite: Sprite, params: Params, name: str) -> Iterator[File]:
         yield File(f"{path}.apng", apng_format.apng(sprite, shown))
 
 
-def character(sprite: Sprite, params: Params, name: str) -> Iterator[File]:
-    """``character.json``: parts with tags, palette, pivots, frames and credits."""
-    yield File("/character.json", character_format.character(sprite, name, CREDITS))
+def character(sprite: Sprite, params: Params, origin: Origin) -> Iterator[File]:
+    """``character.json``: parts with tags, palette, pivots, frames, credits, and the recipe that makes it again."""
+    yield File("/character.json", character_format.character(sprite, origin))
 
 
 def preview(sprite: Sprite) -> Preview:

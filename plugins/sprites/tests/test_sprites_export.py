@@ -15,7 +15,7 @@ from aigc_sprites.formats.pages import pack
 from aigc_sprites.sprite import Facing, Figure, Frame, Indices, Layer, Sprite, rows_of
 from PIL import Image
 
-from aigc_content import File, Params
+from aigc_content import File, Origin, Params
 from aigc_content.export import check_name
 
 SIZE = 12
@@ -73,6 +73,7 @@ def cast() -> Sprite:
 
 
 SPRITES = {"monster": monster, "hero": hero, "walker": walker, "cast": cast}
+ORIGIN = Origin("one", "CC0-1.0", [("painter", "CC0-1.0", ["tiles"])], '{"version":1}')
 PER_ASSET = (
     export.png,
     export.sheet,
@@ -92,7 +93,8 @@ def sprite(request: pytest.FixtureRequest) -> Sprite:
 
 
 def files(exporter: Callable[..., Iterator[File]], sprite: Sprite) -> dict[str, bytes]:
-    return {file.name: file.data for file in exporter(sprite, PARAMS, "one")}
+    last = ORIGIN if exporter is export.character else "one"
+    return {file.name: file.data for file in exporter(sprite, PARAMS, last)}
 
 
 def colors(sprite: Sprite, pixels: Indices) -> Any:
@@ -113,8 +115,7 @@ def flats(sprite: Sprite) -> list[tuple[Indices, int]]:
 
 def test_same_bytes_twice_under_safe_names_that_no_other_exporter_takes() -> None:
     for make in SPRITES.values():
-        once = [(file.name, file.data) for exporter in PER_ASSET for file in exporter(make(), PARAMS, "one")]
-        again = [(file.name, file.data) for exporter in PER_ASSET for file in exporter(make(), PARAMS, "one")]
+        once, again = ([pair for one in PER_ASSET for pair in files(one, make()).items()] for _ in range(2))
         names = [check_name("one" + name, "here") for name, _ in once]
         assert once == again
         assert len(set(names)) == len(names)
@@ -290,10 +291,11 @@ def test_character_lists_parts_and_what_each_frame_shows() -> None:
     assert one["parts"][2] == {"layer": "hand1", "tags": ["sword"]}
     (default,) = one["animations"]
     assert [frame["layers"] for frame in default["frames"]] == [["body", "hand1"], ["body", "cloak", "hand1"]]
-    assert data["made"]["id"] == "one"
+    assert data["id"] == "one"
 
 
-def test_character_passes_credits_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    credit = {"name": "Ada", "license": "CC0-1.0"}
-    monkeypatch.setattr(export, "CREDITS", (credit,))
-    assert json.loads(files(export.character, cast())["/character.json"])["credits"] == [credit]
+def test_character_says_whom_to_credit_and_how_to_make_it_again() -> None:
+    data = json.loads(files(export.character, cast())["/character.json"])
+    assert data["license"] == "CC0-1.0"
+    assert data["credits"] == [{"model": "painter", "license": "CC0-1.0", "learned_from": ["tiles"]}]
+    assert data["recipe"] == ORIGIN.recipe

@@ -6,21 +6,19 @@ layers that each frame shows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
+from aigc_content import Origin
 from aigc_sprites.formats.frames import SOURCE_TYPE, animations, json_bytes
 from aigc_sprites.sprite import Sprite
 
 FORMAT = "aigc-sprites/character-1"
 
 
-def character(sprite: Sprite, name: str, credits: Sequence[Mapping[str, str]] = ()) -> bytes:
+def character(sprite: Sprite, origin: Origin) -> bytes:
     """The JSON file.
 
     Args:
         sprite: the asset.
-        name: its id, by which its line in ``manifest.jsonl`` is found.
-        credits: whom to name, such as ``{"name": ..., "license": ..., "url": ...}``.
+        origin: where it comes from: its id, the models' licenses and sources, the recipe that makes it again.
     """
     rows = animations(sprite)
     figures = [
@@ -53,18 +51,18 @@ def character(sprite: Sprite, name: str, credits: Sequence[Mapping[str, str]] = 
     return json_bytes(
         {
             "format": FORMAT,
-            "id": name,
+            "id": origin.id,
             "kind": sprite.kind,
             "size": sprite.size,
             "palette": list(sprite.palette),
             "figures": figures,
-            "credits": [dict(credit) for credit in credits],
+            "license": origin.license,
+            "credits": [
+                {"model": name, "license": license, "learned_from": list(sources)}
+                for name, license, sources in origin.models
+            ],
             "digitalSourceType": SOURCE_TYPE,
-            "made": {
-                "id": name,
-                "manifest": "manifest.jsonl",
-                "again": "build the recipe again, with the plugin and the models of this id's line in the manifest",
-            },
+            "recipe": origin.recipe,
         }
     )
 
