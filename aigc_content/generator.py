@@ -115,7 +115,8 @@ class File:
 
     Attributes:
         name: for an asset's own file a suffix such as ``.tmj`` (the host puts the asset's id before it), or
-            ``/NAME`` for one in a folder of its own; for a shared file a name inside the job's folder, such as ``tileset.png``.
+            ``/NAME`` for one in a folder of its own; for a shared file a name inside the job's folder, such as
+            ``tileset.png``.
         data: the bytes.
         schema: name of the JSON Schema that the file matches, such as ``levels/level-1``; empty if none.
         shared: one file for the whole job; assets that emit it must agree on its bytes.
