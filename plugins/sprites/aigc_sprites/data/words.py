@@ -99,9 +99,6 @@ ITEMS = {
 TILES = {"floor": "floor", "wall": "wall"}
 
 TAGS = {slot: tuple(tags) for slot, tags in _TAGS.items()}
-RARE = frozenset({"base/human", "base/elf", "base/dwarf", "base/orc", "hair/wild", "gloves/gauntlets", "body/dress"})
-"""Tags that five training pictures or fewer have: no reader can learn what they look like."""
-
 _WORDS = {
     slot: [(re.compile(rf"(?:^|[_\d])(?:{'|'.join(words.split())})(?:$|[_\d])"), tag) for tag, words in tags.items()]
     for slot, tags in _TAGS.items()
