@@ -55,10 +55,10 @@ class Limits:
 
 
 LIMITS = {
-    "monster": Limits(150, 780, 940, 430, 115, 31),
-    "item": Limits(120, 640, 600, 450, 75, 26),
+    "monster": Limits(180, 780, 940, 410, 100, 29),
+    "item": Limits(160, 620, 940, 430, 68, 19),
     "hero": Limits(240, 620, 970, 430, 90, 26),
-    "walker": Limits(160, 560, 940, 430, 115, 31),
+    "walker": Limits(165, 420, 960, 330, 49, 5),
     "tile": Limits(1024, 1024, 1000, 1000, 1000, 1024),
 }
 """For pictures of 32 x 32 pixels."""
@@ -113,18 +113,25 @@ def seam(light: npt.NDArray[np.integer[Any]]) -> int:
 
 def _jaggies(shown: Mask) -> int:
     """Pixels that stick out by one, or are missing by one, on an otherwise straight edge."""
-    count = 0
-    for mask in (shown, ~shown):
-        padded = np.pad(mask, 1, constant_values=bool(mask is not shown))
-        for turned in (padded, padded.T):
-            alone = turned[1:-1, 1:-1] & ~turned[1:-1, :-2] & ~turned[1:-1, 2:]
-            for step in (-1, 1):
-                rows = np.roll(turned, step, axis=0)
-                base = rows[1:-1, 1:-1] & rows[1:-1, :-2] & rows[1:-1, 2:]
-                over = np.roll(turned, -step, axis=0)
-                free = ~(over[1:-1, 1:-1] | over[1:-1, :-2] | over[1:-1, 2:])
-                count += int((alone & base & free).sum())
-    return count
+    return sum(int(sides.sum()) for sides in (*bumps(shown), *bumps(~shown)))
+
+
+def bumps(shown: Mask) -> tuple[Mask, ...]:
+    """Pixels that stick out by one from a straight edge below, above, right or left of them, (H, W) each.
+
+    What lies outside the picture is taken for clear; of an inverted mask, the notches are found.
+    """
+    found = []
+    padded = np.pad(shown, 1, constant_values=bool(shown[0, 0] and shown[-1, -1]))
+    for turned in (padded, padded.T):
+        alone = turned[1:-1, 1:-1] & ~turned[1:-1, :-2] & ~turned[1:-1, 2:]
+        for step in (-1, 1):
+            rows, over = np.roll(turned, step, axis=0), np.roll(turned, -step, axis=0)
+            base = rows[1:-1, 1:-1] & rows[1:-1, :-2] & rows[1:-1, 2:]
+            free = ~(over[1:-1, 1:-1] | over[1:-1, :-2] | over[1:-1, 2:])
+            sticks = alone & base & free
+            found.append(sticks if turned is padded else sticks.T)
+    return tuple(found)
 
 
 def _share(part: int, whole: int) -> int:

@@ -21,7 +21,7 @@ from aigc_content.nn import modelfile, sampling
 from aigc_content.nn.unet import UNet, UNetConfig
 from aigc_sprites import model as m
 from aigc_sprites.copies import CODE_BYTES
-from aigc_sprites.tidy import whole
+from aigc_sprites.tidy import CRUMB, whole
 from aigc_sprites.tokens import FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, UNLIT, Ramps, Tokens, unlit
 
 FORMAT = "sprites-1"
@@ -41,6 +41,7 @@ class Schedule:
         hot, cold: temperature of the first and the last part of the forms.
         light: temperature of the light.
         guidance: how far conditions push the forms, in 1/256; 0 takes one pass a part, else two.
+        crumb: pieces of less than so many thousandths of the pixels are taken out before the light falls.
     """
 
     forms: int = 12
@@ -49,6 +50,7 @@ class Schedule:
     cold: float = 0.6
     light: float = 0.7
     guidance: int = 128
+    crumb: int = CRUMB
 
     def parts(self, stage: int) -> int:
         """Number of parts of a stage."""
@@ -68,6 +70,8 @@ _LARGE = ("base", "body", "cloak", "hand1", "hand2")
 def schedule_of(label: str) -> Schedule:
     """How pictures of a label are drawn."""
     kind, _, name = label.partition("/")
+    if kind == "walker":
+        return Schedule(crumb=150)
     return SMALL if kind == "layer" and name not in _LARGE else Schedule()
 
 
@@ -200,7 +204,9 @@ class SpriteModel:
         self._draw(canvases, m.FORM)
         for canvas in canvases:
             if not canvas.tile:
-                canvas.tokens[:] = np.where(canvas.known == HIDDEN, whole(canvas.tokens), canvas.known)
+                canvas.tokens[:] = np.where(
+                    canvas.known == HIDDEN, whole(canvas.tokens, canvas.schedule.crumb), canvas.known
+                )
         self._draw(canvases, m.LIGHT)
 
     def _draw(self, canvases: Sequence[Canvas], stage: int) -> None:

@@ -31,6 +31,18 @@ class _Figure:
     params: SpriteParams
     drawn: dict[str, Tokens] = field(default_factory=dict)
 
+    def keep(self, part: Part, canvas: Canvas) -> None:
+        """Take a drawn picture, unless one is there whose area is nearer to that of what lies beneath."""
+        tokens = canvas.tokens if canvas.tile else smooth(canvas.tokens)
+        if part.known is not None:
+            tokens = np.where(part.known == HIDDEN, tokens, part.known)
+        if part.name in self.drawn:
+            wanted = int((canvas.beneath != CLEAR).sum())
+            old, new = (abs(int((one != CLEAR).sum()) - wanted) for one in (self.drawn[part.name], tokens))
+            if old <= new:
+                return
+        self.drawn[part.name] = tokens
+
     def beneath(self, part: Part) -> Tokens:
         """What lies beneath a picture, (32, 32)."""
         under = np.zeros((m.SIDE, m.SIDE), np.uint8)
@@ -77,15 +89,16 @@ class Sprites(Generator[SpriteParams, Sprite]):
         figures = [_figures(request) for request in requests]
         everyone = [figure for of_one in figures for figure in of_one]
         for turn in range(max((len(figure.turns) for figure in everyone), default=0)):
-            busy = [(figure, part) for figure in everyone if turn < len(figure.turns) for part in figure.turns[turn]]
-            canvases = [_canvas(figure, part) for figure, part in busy]
-            self.model.draw(canvases)
-            for (figure, part), canvas in zip(busy, canvases, strict=True):
-                is_tile = part.label.startswith("tile/")
-                tokens = canvas.tokens if is_tile else smooth(canvas.tokens)
-                if part.known is not None:
-                    tokens = np.where(part.known == HIDDEN, tokens, part.known)
-                figure.drawn[part.name] = tokens
+            busy = [
+                (figure, part, _canvas(figure, part, number))
+                for figure in everyone
+                if turn < len(figure.turns)
+                for part in figure.turns[turn]
+                for number in range(part.tries)
+            ]
+            self.model.draw([canvas for _, _, canvas in busy])
+            for figure, part, canvas in busy:
+                figure.keep(part, canvas)
         return [
             assembled(self.model, request.params, [Drawn(one.turns, one.drawn, one.rng) for one in of_one])
             for request, of_one in zip(requests, figures, strict=True)
@@ -127,9 +140,13 @@ def _figures(request: Request[SpriteParams]) -> list[_Figure]:
     return [_Figure(turns(params, params.figure, rng.child("plan")), rng, params) for rng in streams]
 
 
-def _canvas(figure: _Figure, part: Part) -> Canvas:
+def _canvas(figure: _Figure, part: Part, number: int) -> Canvas:
     """An empty picture with all that is told about it."""
     hidden = np.full((m.SIDE, m.SIDE), HIDDEN, np.uint8) if part.known is None else part.known.copy()
-    stream = figure.rng.child(f"pixels/{part.name}")
-    warmth, schedule = figure.params.temperature, schedule_of(part.label)
-    return Canvas(hidden, figure.beneath(part), part.told.copy(), stream, warmth, schedule)
+    stream = figure.rng.child(f"pixels/{part.name}").child(str(number))
+    under, told = figure.beneath(part), part.told.copy()
+    if part.label.startswith("walker/") and part.beneath:
+        found = m.describe(under, part.label, len(m.WORDS))
+        for name in ("size", "materials"):
+            told[m.INDEX[name]] = found[m.INDEX[name]]
+    return Canvas(hidden, under, told, stream, figure.params.temperature, schedule_of(part.label))

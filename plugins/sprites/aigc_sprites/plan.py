@@ -42,6 +42,7 @@ class Part:
         told: conditions of the network.
         beneath: names of the pictures beneath it, from the lowest up.
         tags: what it must show.
+        tries: so many are drawn, and the one whose area is nearest to that beneath is taken.
         known: tokens (32, 32) that are given, `HIDDEN` where they are to be drawn; None where all are.
         exact: RGBA (32, 32, 4): its opaque pixels stay to the color.
         ramps: colors; None leaves them to the model.
@@ -51,6 +52,7 @@ class Part:
     told: m.Told
     beneath: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    tries: int = 1
     known: Tokens | None = None
     exact: Pixels | None = None
     ramps: Ramps | None = None
@@ -71,8 +73,8 @@ def turns(params: SpriteParams, kind: str, choose: Stream) -> Turns:
         return tuple((part,) for part in _hero(params, choose))
     if kind == "walker":
         looks = params.facings
-        standing = [Part(one, m.told(f"walker/{one}"), ("down",)) for one in looks if one != "down"]
-        steps = [Part(f"{one}{m.STEP}", m.told(f"walker/{one}{m.STEP}"), (one,)) for one in looks]
+        standing = [Part(one, m.told(f"walker/{one}"), ("down",), tries=6) for one in looks if one != "down"]
+        steps = [Part(f"{one}{m.STEP}", m.told(f"walker/{one}{m.STEP}"), (one,), tries=3) for one in looks]
         return ((Part("down", m.told("walker/down")),), tuple(standing), tuple(steps))
     types = {"monster": CREATURES, "item": THINGS, "tile": GROUNDS}[kind]
     name = params.type or types[choose.integer(len(types))]

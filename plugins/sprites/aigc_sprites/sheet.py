@@ -57,6 +57,7 @@ def grid(pictures: Sequence[npt.NDArray[np.uint8]], across: int) -> npt.NDArray[
 
 
 def sheet(painter: SpriteModel, each: int, seed: int) -> npt.NDArray[np.uint8]:
-    """``each`` pictures of all that a picture can show, twice enlarged: (H, W, 3)."""
-    labels = [label for label in m.SHOWN for _ in range(each)]
+    """``each`` pictures of all that a network has learned to draw over nothing, twice enlarged: (H, W, 3)."""
+    known = {m.LABELS[place] for place in painter.labels.tolist()}
+    labels = [label for label in (*m.SHOWN, "walker/down") if label in known for _ in range(each)]
     return grid(drawn(painter, labels, seed), 6 * each).repeat(2, axis=0).repeat(2, axis=1)

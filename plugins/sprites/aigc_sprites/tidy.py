@@ -6,19 +6,23 @@ import numpy as np
 
 from aigc_content.nn.postprocess import remove_small
 from aigc_sprites.coloring import levels_of
+from aigc_sprites.craft import bumps
 from aigc_sprites.tokens import CLEAR, Tokens
 
-_CRUMB = 40  # thousandths of the picture's pixels: fewer that hang together are none of its parts
+CRUMB = 40
+"""Thousandths of a picture's pixels: fewer that hang together are none of its parts."""
 _FAR = 2  # levels: a pixel this far from all its neighbors is lone
 
 
-def whole(tokens: Tokens) -> Tokens:
-    """A picture (H, W), lit or not, without crumbs and pinholes."""
+def whole(tokens: Tokens, crumb: int = CRUMB) -> Tokens:
+    """A picture (H, W), lit or not, without crumbs and pinholes, and without bumps and notches of one pixel."""
     shown = tokens != CLEAR
-    least = max(2, int(shown.sum()) * _CRUMB // 1000)
+    least = max(2, int(shown.sum()) * crumb // 1000)
     kept = remove_small(shown[None], least, diagonal=True)[0]
     holes = ~remove_small(~kept[None], 2)[0] & ~kept
-    return _filled(np.where(kept, tokens, CLEAR).astype(np.uint8), holes)
+    result = _filled(np.where(kept, tokens, CLEAR).astype(np.uint8), holes)
+    result[np.any(bumps(result != CLEAR), axis=0)] = CLEAR
+    return _filled(result, np.any(bumps(result == CLEAR), axis=0))
 
 
 def smooth(tokens: Tokens) -> Tokens:

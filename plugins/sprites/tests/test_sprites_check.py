@@ -89,7 +89,8 @@ def walker(**changes: np.ndarray) -> dict[str, Any]:
     return {**slime(), "kind": "walker", "figures": [figure]}
 
 
-def test_a_walker_stays_on_its_feet_and_keeps_its_mass() -> None:
+def test_a_walker_stays_on_its_feet_and_keeps_its_mass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(checks.LIMITS, "walker", checks.LIMITS["monster"])
     standing = pixels_of(slime())
     assert verdict(walker(), kind="walker") == (True, "")
     assert verdict(walker(up=np.roll(standing, -2, axis=0)), kind="walker") == (False, "feet")
