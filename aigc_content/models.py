@@ -195,9 +195,7 @@ def write_card(
     """
     sources = "".join(f"  - {source}\n" for source in datasets)
     rows = "".join(f"| {figure} | {value} |\n" for figure, value in figures.items())
-    head = (
-        f"---\nname: {name}\nlicense: {license}\nlibrary_name: aigc_content\ndatasets:\n{sources}---\n\n# {name}\n\n"
-    )
+    head = f"---\nname: {name}\nlicense: {license}\nlibrary_name: aigc_content\ndatasets:\n{sources}---\n\n"
     table = f"| figure ({measured}) | value |\n| --- | --- |\n{rows}" if rows else ""
     (folder / CARD).write_text(f"{head}# {name}\n\n{text.strip()}\n\n{table}", "utf-8")
 

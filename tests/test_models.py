@@ -93,4 +93,5 @@ def test_a_card_is_read_as_it_was_written(model: Path) -> None:
     assert (found.name, found.license, found.trained_on) == ("tiny", "CC0-1.0", ("hand-made",))
     text = (model / "README.md").read_text("utf-8")
     table = "| figure (of nothing) | value |\n| --- | --- |\n| loss | 0.5 |\n"
+    assert text.count("# tiny") == 1
     assert text.endswith(f"# tiny\n\nDraws nothing.\n\n{table}")
