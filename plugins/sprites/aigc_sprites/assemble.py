@@ -60,12 +60,23 @@ def assembled(model: SpriteModel, params: SpriteParams, figures: Sequence[Drawn]
         parts = figure.parts
         own = dict(zip((part.name for part in parts), painted[start : start + len(parts)], strict=True))
         start += len(parts)
-        if not all(one.any() for one in own.values()):
-            return Infeasible("empty", f"nothing was drawn for {next(name for name in own if not own[name].any())}")
+        empty = [part.name for part in parts if not own[part.name].any()]
+        if set(empty) & _wanted(params):
+            return Infeasible("empty", f"nothing was drawn for {empty[0]}")
+        parts = [part for part in parts if part.name not in empty]
         name = params.figure if len(figures) == 1 else f"{params.figure}-{place + 1}"
         found.append(_figure(name, params, parts, own))
     written = tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colors.tolist())
     return _without_unused(Sprite(kind=params.kind, size=params.size, palette=written, figures=tuple(found)))
+
+
+def _wanted(params: SpriteParams) -> set[str]:
+    """Names of the parts without which a figure is not what was asked for; of any dress the body alone."""
+    if params.figure == "hero":
+        return {"base", *(params.wear or {}), *(params.redraw.layers if params.redraw is not None else ())}
+    if params.figure == "walker":
+        return {f"{facing}{step}" for facing in params.facings for step in ("", m.STEP)}
+    return {params.figure}
 
 
 def _ramps(model: SpriteModel, params: SpriteParams, figure: Drawn) -> list[tuple[Part, Ramps]]:

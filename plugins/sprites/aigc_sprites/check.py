@@ -191,7 +191,7 @@ def _walks(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Prob
     areas = [int(one.sum()) for one in shown]
     if len(feet) != len(shown) or max(feet) - min(feet) > _FEET:
         yield "feet", f"{figure.name}: the feet move up and down by more than {_FEET} pixel"
-    elif (max(areas) - min(areas)) * 1000 > _AREA * min(areas):
+    elif max(abs(area * len(areas) - sum(areas)) for area in areas) * 1000 > _AREA * sum(areas):
         yield "area", f"{figure.name}: between {min(areas)} and {max(areas)} pixels show"
     for standing, step in zip(figure.frames[::2], figure.frames[1::2], strict=True):
         if np.array_equal(asset.flat(figure, standing), asset.flat(figure, step)):

@@ -46,9 +46,9 @@ class Schedule:
 
     forms: int = 12
     lights: int = 4
-    hot: float = 0.9
-    cold: float = 0.6
-    light: float = 0.7
+    hot: float = 0.75
+    cold: float = 0.5
+    light: float = 0.5
     guidance: int = 128
     crumb: int = CRUMB
 

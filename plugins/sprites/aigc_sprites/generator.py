@@ -21,6 +21,9 @@ from aigc_sprites.sprite import Sprite
 from aigc_sprites.tidy import smooth
 from aigc_sprites.tokens import CLEAR, HIDDEN, Tokens
 
+_AGAIN = 8  # times that a member of a cast is drawn again before the whole attempt is lost
+_HIPS = 55  # percent of a walker's height from the top
+
 
 @dataclass
 class _Figure:
@@ -30,12 +33,23 @@ class _Figure:
     rng: Stream
     params: SpriteParams
     drawn: dict[str, Tokens] = field(default_factory=dict)
+    sound: bool = False
+
+    @property
+    def finished(self) -> Drawn:
+        """What was drawn."""
+        return Drawn(self.turns, self.drawn, self.rng)
+
+    def begin_again(self, number: int) -> None:
+        """Forget what was drawn, and draw by other random numbers."""
+        self.rng = self.rng.child(f"again/{number}")
+        self.turns = turns(self.params, self.params.figure, self.rng.child("plan"))
+        self.drawn = {}
 
     def keep(self, part: Part, canvas: Canvas) -> None:
         """Take a drawn picture, unless one is there whose area is nearer to that of what lies beneath."""
         tokens = canvas.tokens if canvas.tile else smooth(canvas.tokens)
-        if part.known is not None:
-            tokens = np.where(part.known == HIDDEN, tokens, part.known)
+        tokens = np.where(canvas.known == HIDDEN, tokens, canvas.known)
         if part.name in self.drawn:
             wanted = int((canvas.beneath != CLEAR).sum())
             old, new = (abs(int((one != CLEAR).sum()) - wanted) for one in (self.drawn[part.name], tokens))
@@ -87,11 +101,23 @@ class Sprites(Generator[SpriteParams, Sprite]):
     def generate_batch(self, requests: Sequence[Request[SpriteParams]]) -> list[Sprite | Infeasible]:
         """One attempt at each sprite; pictures of the same turn of all figures are drawn together."""
         figures = [_figures(request) for request in requests]
-        everyone = [figure for of_one in figures for figure in of_one]
-        for turn in range(max((len(figure.turns) for figure in everyone), default=0)):
+        self._draw([figure for of_one in figures for figure in of_one])
+        for number in range(_AGAIN):
+            weak = [figure for of_one in figures if len(of_one) > 1 for figure in of_one if not self._passes(figure)]
+            for figure in weak:
+                figure.begin_again(number)
+            self._draw(weak)
+        return [
+            assembled(self.model, request.params, [one.finished for one in of_one])
+            for request, of_one in zip(requests, figures, strict=True)
+        ]
+
+    def _draw(self, figures: Sequence[_Figure]) -> None:
+        """All pictures of some figures, turn by turn."""
+        for turn in range(max((len(figure.turns) for figure in figures), default=0)):
             busy = [
                 (figure, part, _canvas(figure, part, number))
-                for figure in everyone
+                for figure in figures
                 if turn < len(figure.turns)
                 for part in figure.turns[turn]
                 for number in range(part.tries)
@@ -99,10 +125,14 @@ class Sprites(Generator[SpriteParams, Sprite]):
             self.model.draw([canvas for _, _, canvas in busy])
             for figure, part, canvas in busy:
                 figure.keep(part, canvas)
-        return [
-            assembled(self.model, request.params, [Drawn(one.turns, one.drawn, one.rng) for one in of_one])
-            for request, of_one in zip(requests, figures, strict=True)
-        ]
+
+    def _passes(self, figure: _Figure) -> bool:
+        """Whether a member of a cast would pass alone."""
+        if not figure.sound:
+            params = figure.params.model_copy(update={"kind": figure.params.of})
+            alone = assembled(self.model, params, [figure.finished])
+            figure.sound = isinstance(alone, Sprite) and check(alone, params).passed
+        return figure.sound
 
     def verify(self, asset: Sprite, params: SpriteParams) -> Verdict:
         """Look at the pixels."""
@@ -141,12 +171,16 @@ def _figures(request: Request[SpriteParams]) -> list[_Figure]:
 
 
 def _canvas(figure: _Figure, part: Part, number: int) -> Canvas:
-    """An empty picture with all that is told about it."""
-    hidden = np.full((m.SIDE, m.SIDE), HIDDEN, np.uint8) if part.known is None else part.known.copy()
+    """A picture with what is known of it, and all that is told about it."""
+    tokens = np.full((m.SIDE, m.SIDE), HIDDEN, np.uint8) if part.known is None else part.known.copy()
     stream = figure.rng.child(f"pixels/{part.name}").child(str(number))
     under, told = figure.beneath(part), part.told.copy()
     if part.label.startswith("walker/") and part.beneath:
         found = m.describe(under, part.label, len(m.WORDS))
         for name in ("size", "materials"):
             told[m.INDEX[name]] = found[m.INDEX[name]]
-    return Canvas(hidden, under, told, stream, figure.params.temperature, schedule_of(part.label))
+        if part.label.endswith(m.STEP):
+            rows = np.flatnonzero((under != CLEAR).any(axis=1))
+            hips = int(rows[0] + (rows[-1] - rows[0]) * _HIPS // 100) if len(rows) else 0
+            tokens[:hips] = under[:hips]  # a step is made by the legs
+    return Canvas(tokens, under, told, stream, figure.params.temperature, schedule_of(part.label))

@@ -98,7 +98,8 @@ class SpriteParams(Params):
             ("members", "cast"),
             ("of", "cast"),
         ):
-            if name in self.model_fields_set and kind not in (self.kind, self.figure):
+            default = type(self).model_fields[name].default
+            if getattr(self, name) != default and kind not in (self.kind, self.figure):
                 raise ValueError(f"{name} belongs to a {kind}, and this is a {self.kind}")
         if self.race not in RACES:
             raise ValueError(_unknown(f"a race {self.race!r}", self.race, RACES))
@@ -132,7 +133,7 @@ class SpriteParams(Params):
                     f"border; at most {limits.most} and {limits.border} may"
                 )
         if self.redraw is not None:
-            if self.kind != "hero" or self.wear is not None or "race" in self.model_fields_set:
+            if self.kind != "hero" or self.wear is not None or self.race != "human":
                 raise ValueError("redraw belongs to a hero, and what it wears and is the asset says")
             known = tuple(layer.name for layer in self.redraw.asset.figure.layers)
             for name in self.redraw.layers:

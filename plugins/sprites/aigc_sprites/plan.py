@@ -74,7 +74,7 @@ def turns(params: SpriteParams, kind: str, choose: Stream) -> Turns:
     if kind == "walker":
         looks = params.facings
         standing = [Part(one, m.told(f"walker/{one}"), ("down",), tries=6) for one in looks if one != "down"]
-        steps = [Part(f"{one}{m.STEP}", m.told(f"walker/{one}{m.STEP}"), (one,), tries=3) for one in looks]
+        steps = [Part(f"{one}{m.STEP}", m.told(f"walker/{one}{m.STEP}"), (one,), tries=2) for one in looks]
         return ((Part("down", m.told("walker/down")),), tuple(standing), tuple(steps))
     types = {"monster": CREATURES, "item": THINGS, "tile": GROUNDS}[kind]
     name = params.type or types[choose.integer(len(types))]

@@ -95,7 +95,7 @@ def test_a_walker_stays_on_its_feet_and_keeps_its_mass(monkeypatch: pytest.Monke
     assert verdict(walker(), kind="walker") == (True, "")
     assert verdict(walker(up=np.roll(standing, -2, axis=0)), kind="walker") == (False, "feet")
     thin = standing.copy()
-    thin[:, 22:] = 0
+    thin[:, 20:] = 0
     assert verdict(walker(left=thin), kind="walker") == (False, "area")
     assert verdict(walker(left_step=standing), kind="walker") == (False, "steps")
     down = walker()
