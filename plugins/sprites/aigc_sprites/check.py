@@ -29,7 +29,7 @@ head, legs, a race, a floor or a wall looks like it has not learned."""
 
 _BELIEVED = 0.5  # of an even share: less, and the reader has another opinion
 _FEET, _AREA = 1, 150  # pixels, thousandths
-_SEAM = 1300  # thousandths
+_SEAM = 1600  # thousandths
 _APART = 250  # thousandths of the fields in which two members of a cast differ at least
 
 Problem = tuple[str, str]

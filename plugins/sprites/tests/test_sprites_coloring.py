@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from aigc_sprites.coloring import Uncolored, darkest, paint, recolored
 from aigc_sprites.palette import oklab, shipped_names, shipped_palette
-from aigc_sprites.tidy import tidy
+from aigc_sprites.tidy import smooth, whole
 from aigc_sprites.tokens import CLEAR, DARK, FIRST, LEVELS, MATERIALS, OUTLINE, colors_of
 
 RNG = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def test_hues_stay_apart_where_the_palette_has_them() -> None:
     assert result[2, -1].tolist() == [110, 160, 250]
 
 
-def test_crumbs_pinholes_and_lone_pixels_go() -> None:
+def test_crumbs_pinholes_bumps_and_lone_pixels_go() -> None:
     clean = np.zeros((32, 32), np.uint8)
     clean[8:24, 8:24] = FIRST + 3
     clean[8:24, 8] = DARK
@@ -86,8 +86,17 @@ def test_crumbs_pinholes_and_lone_pixels_go() -> None:
     spoilt[2, 2] = FIRST  # a crumb
     spoilt[12, 12] = CLEAR  # a pinhole
     spoilt[16, 16] = FIRST + LEVELS + 6  # a lone pixel
-    assert (tidy(spoilt) == clean).all()
-    assert (tidy(clean) == clean).all()
+    spoilt[7, 14] = DARK  # a bump
+    spoilt[23, 18] = CLEAR  # a notch
+    assert (smooth(whole(spoilt)) == clean).all()
+    assert (smooth(whole(clean)) == clean).all()
+
+
+def test_of_pieces_only_the_large_ones_stay() -> None:
+    two = np.zeros((32, 32), np.uint8)
+    two[8:24, 4:14], two[8:12, 20:24] = FIRST, FIRST  # 160 and 16 pixels
+    assert (whole(two, 40) == two).all()
+    assert int((whole(two, 150) != CLEAR).sum()) == 160
 
 
 def test_outline_has_the_asked_color() -> None:
