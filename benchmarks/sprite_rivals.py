@@ -101,8 +101,8 @@ def train_gan(known: Sequence[Drawing], steps: int, seed: int) -> dict[str, Any]
 
     Hinge losses, a projecting critic whose slope at real pictures costs (R1: Mescheder et al. 2018, arXiv:1801.04406,
     every eighth step), DiffAugment (translation and cutout). The critic sees a fixed linear map of the tokens
-    (`sprite_nets.seen`), of drawn pictures by the softmax: with straight-through tokens the critic won within 300
-    steps, whatever was tried. Kept is a running mean of the generator's weights; pixels are `sprite_nets.likeliest`.
+    (`sprite_nets.seen`), of drawn pictures by the softmax; with straight-through tokens the critic won within 200
+    steps. Kept is a running mean of the generator's weights; pixels are `sprite_nets.likeliest`.
     """
     torch.manual_seed(seed)
     painter, critic = Painter(), Critic()

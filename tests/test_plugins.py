@@ -141,7 +141,7 @@ def test_unknown_generator_is_offered_right() -> None:
     with pytest.raises(PluginError) as caught:
         discover().generator("level")
     assert caught.value.code == "P001"
-    assert caught.value.allowed == "digits, levels"
+    assert caught.value.allowed == "digits, levels, sprites"
     assert "did you mean 'levels'?" in str(caught.value)
 
 
