@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from aigc_sprites import model as m
 from aigc_sprites.copies import LEAST, LIMIT, Copies, bits_of, pack
 from aigc_sprites.data.dataset import SpriteSet
+from aigc_sprites.examples import Drawing, drawings
 from aigc_sprites.palette import oklab
 from aigc_sprites.tokens import CLEAR, colors_of
-from aigc_sprites.train import Drawing, drawings
 from sprite_rivals import learned
 from sprite_witness import Floats, Shown, Witness, as_encoded, moved, planes
 from torch import nn

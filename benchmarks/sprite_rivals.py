@@ -30,8 +30,8 @@ import torch
 import torch.nn.functional as F
 from aigc_sprites import model as m
 from aigc_sprites.data.dataset import load_set
+from aigc_sprites.examples import Drawing, drawings, few_alike, varied
 from aigc_sprites.tokens import Tokens
-from aigc_sprites.train import Drawing, drawings, few_alike, varied
 from sprite_nets import LATENT, Critic, Encoder, Painter, likeliest, one_hot, shown
 from torch import Tensor
 

@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as F
 from aigc_sprites import model as m
 from aigc_sprites.coloring import Uncolored, paint
+from aigc_sprites.examples import Drawing
 from aigc_sprites.palette import oklab
 from aigc_sprites.tidy import smooth, whole
 from aigc_sprites.tokens import Ramps, Tokens
-from aigc_sprites.train import Drawing
 from torch import Tensor, nn
 
 Floats = npt.NDArray[np.float64]

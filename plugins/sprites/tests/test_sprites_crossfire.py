@@ -11,8 +11,8 @@ import pytest
 from aigc_sprites import model as m
 from aigc_sprites.data.crossfire import import_crossfire
 from aigc_sprites.data.dataset import INFO, load_set
+from aigc_sprites.examples import drawings
 from aigc_sprites.tokens import MATERIALS
-from aigc_sprites.train import drawings
 from PIL import Image
 
 from aigc_content import InputError

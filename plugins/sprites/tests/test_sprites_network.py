@@ -10,8 +10,8 @@ from aigc_sprites import model as m
 from aigc_sprites import reader
 from aigc_sprites.copies import Copies, bits_of, pack
 from aigc_sprites.draw import FORMAT, Canvas, Schedule, SpriteModel, left
+from aigc_sprites.examples import NOT_ASKED, Drawing, Wardrobe, hide, moved, varied
 from aigc_sprites.tokens import CLEAR, DARK, FIRST, HIDDEN, LEVELS, MATERIALS, TOKENS, UNLIT, form_of, unlit
-from aigc_sprites.train import NOT_ASKED, Drawing, Wardrobe, hide, moved, varied
 
 from aigc_content import ModelError, Stream
 from aigc_content.nn import modelfile
