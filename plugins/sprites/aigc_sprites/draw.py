@@ -44,12 +44,12 @@ class Schedule:
         crumb: pieces of less than so many thousandths of the pixels are taken out before the light falls.
     """
 
-    forms: int = 12
-    lights: int = 4
+    forms: int = 10
+    lights: int = 3
     hot: float = 0.75
     cold: float = 0.5
     light: float = 0.5
-    guidance: int = 128
+    guidance: int = 0
     crumb: int = CRUMB
 
     def parts(self, stage: int) -> int:
@@ -61,8 +61,12 @@ class Schedule:
         return self.hot if self.forms == 1 else self.hot + (self.cold - self.hot) * part / (self.forms - 1)
 
 
-SMALL = Schedule(forms=6, lights=2, guidance=0)
+GUIDED = Schedule(forms=12, lights=4, guidance=128)
+"""Of a hero's larger layers, which must show what is asked and fit what lies beneath."""
+SMALL = Schedule(forms=6, lights=2)
 """Of a hero's smaller layers: most of their pixels are clear, and where is soon sure."""
+WALKING = Schedule(forms=12, lights=4, guidance=128, crumb=150)
+"""Of walkers, whose pictures must fit each other."""
 
 _LARGE = ("base", "body", "cloak", "hand1", "hand2")
 
@@ -71,8 +75,10 @@ def schedule_of(label: str) -> Schedule:
     """How pictures of a label are drawn."""
     kind, _, name = label.partition("/")
     if kind == "walker":
-        return Schedule(crumb=150)
-    return SMALL if kind == "layer" and name not in _LARGE else Schedule()
+        return WALKING
+    if kind == "layer":
+        return GUIDED if name in _LARGE else SMALL
+    return Schedule()
 
 
 def left(part: int, parts: int, cells: int) -> int:
