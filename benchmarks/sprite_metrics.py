@@ -10,20 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from aigc_sprites import model as m
 from aigc_sprites.copies import LEAST, LIMIT, Copies, bits_of, pack
 from aigc_sprites.data.dataset import SpriteSet
 from aigc_sprites.examples import Drawing, drawings
 from aigc_sprites.palette import oklab
+from aigc_sprites.tidy import smooth
 from aigc_sprites.tokens import CLEAR, colors_of
 from sprite_rivals import learned
-from sprite_witness import Floats, Shown, Witness, as_encoded, moved, planes
+from sprite_witness import Floats, Shown, Witness, as_encoded, formed, moved, planes
 from torch import nn
 
 from aigc_content.nn import metrics
 
 DIMENSIONS = 24
-"""Of the features that all measures but the test on pixels take: main axes of real ones."""
+"""Main axes of the features, of either sort."""
 _ROUNDS, _RIDGE = 20, 1.0  # of the logistic regression
 _STEPS, _BATCH, _RATE = 120, 32, 2e-3  # of the network that tells pixels apart
 
@@ -34,38 +34,42 @@ class Space:
 
     Attributes:
         witness, net: which network.
-        mean, axes: of the real pictures' features, (FEATURES,) and (FEATURES, DIMENSIONS).
+        means, axes: of the real pictures' features of both sorts, (D,) and (D, DIMENSIONS).
     """
 
     witness: Witness
     net: int
-    mean: Floats
-    axes: Floats
+    means: tuple[Floats, ...]
+    axes: tuple[Floats, ...]
 
     @classmethod
     def of(cls, witness: Witness, net: int, unseen: Shown) -> Space:
         """Fitted to real pictures of one kind."""
         found = witness.features(net, unseen)
-        mean = found.mean(axis=0)
-        axes = np.linalg.svd(found - mean, full_matrices=False)[2][:DIMENSIONS].T
-        return cls(witness, net, mean, axes)
+        means = tuple(values.mean(axis=0) for values in found)
+        turned = (
+            np.linalg.svd(values - mean, full_matrices=False)[2] for values, mean in zip(found, means, strict=True)
+        )
+        return cls(witness, net, means, tuple(rows[:DIMENSIONS].T for rows in turned))
 
-    def __call__(self, shown: Shown) -> Floats:
-        """(N, DIMENSIONS)."""
-        placed: Floats = (self.witness.features(self.net, shown) - self.mean) @ self.axes
-        return placed
+    def __call__(self, shown: Shown) -> tuple[Floats, Floats]:
+        """How things look, and what they are, (N, DIMENSIONS) each."""
+        found = self.witness.features(self.net, shown)
+        look, matter = ((part - mean) @ axes for part, mean, axes in zip(found, self.means, self.axes, strict=True))
+        return look, matter
 
 
 @dataclass(frozen=True)
 class Scores:
-    """One set of pictures beside as many held-out ones.
+    """One set of pictures beside as many held-out ones, by one sort of features.
 
     Attributes:
         frechet: squared Fréchet distance.
         precision, recall, density, coverage: of `aigc_content.nn.metrics`.
-        linear, pixels: accuracy of a logistic regression on the features and of a network on the pixels that were
-            trained to tell both sets apart, on the half that they did not see; best 0.5.
+        linear: accuracy of a logistic regression that was trained to tell both sets apart, on the half that it did
+            not see; best 0.5.
         neighbor: how often the nearest other picture is of the same set; best 0.5.
+        pixels: as ``linear``, of a small network on the pixels; the same for either sort.
     """
 
     frechet: float
@@ -74,24 +78,27 @@ class Scores:
     density: float
     coverage: float
     linear: float
-    pixels: float
     neighbor: float
+    pixels: float
 
     @classmethod
-    def of(cls, real: Shown, made: Shown, space: Space, seed: int) -> Scores:
-        """Of two sets of one kind and size."""
-        held, found = space(real), space(made)
+    def of(cls, real: Shown, made: Shown, space: Space, seed: int) -> tuple[Scores, Scores]:
+        """Of two sets of one kind and size, by how things look and by what they are."""
         rng = np.random.default_rng(seed)
         sides = folds(real.groups, rng), folds(made.groups, rng)
-        kind = real.labels[0].partition("/")[0]
-        return cls(
-            metrics.frechet_distance(held, found),
-            *metrics.precision_recall(held, found),
-            *metrics.density_coverage(held, found),
-            told_apart(held, found, sides),
-            told_by_pixels(real, made, sides, kind, seed),
-            metrics.nearest_neighbor_accuracy(held, found),
+        pixels = told_by_pixels(real, made, sides, real.labels[0].partition("/")[0], seed)
+        look, matter = (
+            cls(
+                metrics.frechet_distance(held, found),
+                *metrics.precision_recall(held, found),
+                *metrics.density_coverage(held, found),
+                told_apart(held, found, sides),
+                metrics.nearest_neighbor_accuracy(held, found),
+                pixels,
+            )
+            for held, found in zip(space(real), space(made), strict=True)
         )
+        return look, matter
 
 
 def mean_of(found: Sequence[Scores]) -> tuple[Scores, float]:
@@ -101,7 +108,8 @@ def mean_of(found: Sequence[Scores]) -> tuple[Scores, float]:
         found: of all sets by the first network, then by the second.
     """
     values = np.array([astuple(one) for one in found])
-    return Scores(*values.mean(axis=0).tolist()), float(values[:, 0].reshape(2, -1).mean(axis=0).std())
+    spread = values[:, 0].reshape(2, -1).mean(axis=0).std()
+    return Scores(*values.mean(axis=0).tolist()), float(spread)
 
 
 Sides = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
@@ -181,16 +189,16 @@ def _balanced(told: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> floa
 
 
 class Near:
-    """The pictures that the painter learned from, by label, as bits (`aigc_sprites.copies`)."""
+    """The pictures that the painter learned from, by label, as bits (`aigc_sprites.copies`); as they are and cleaned,
+    for a copy that lost a crumb lies elsewhere in its frame, and its bits are others."""
 
     def __init__(self, known: Sequence[Drawing]) -> None:
-        self._known = {}
-        for label in m.SHOWN:
-            own = [one for one in known if one.label == label]
-            light = [oklab(colors_of(one.ramps)[one.tokens, :3])[..., 0] for one in own]
-            bits = [bits_of(one.tokens != CLEAR, lit) for one, lit in zip(own, light, strict=True)]
-            if bits:
-                self._known[label] = Copies(pack(np.stack(bits)))
+        bits: dict[str, list[npt.NDArray[np.bool_]]] = {}
+        for one in known:
+            for tokens in (one.tokens, smooth(formed(one.tokens, one.label))):
+                light = oklab(colors_of(one.ramps)[tokens, :3])[..., 0]
+                bits.setdefault(one.label, []).append(bits_of(tokens != CLEAR, light))
+        self._known = {label: Copies(pack(np.stack(own))) for label, own in bits.items()}
 
     def distances(self, shown: Shown) -> npt.NDArray[np.int64]:
         """Thousandths in which the nearest one of the same label differs, of pictures that are large enough, (M,)."""

@@ -146,6 +146,15 @@ class Net(nn.Module):
         found: Tensor = self.body(pictures)
         return found
 
+    def both(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Means over the picture of what its inner convolutions find, (B, 288), and the features."""
+        found, x = [], pictures
+        for layer in self.body:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU) and x.ndim == 4:
+                found.append(x.mean(dim=(2, 3)))
+        return torch.cat(found[1:], dim=1), x
+
 
 class Witness:
     """Two networks and which real pictures each of them learned from.
@@ -179,12 +188,13 @@ class Witness:
             net.load_state_dict(state)
             net.eval()
 
-    def features(self, place: int, shown: Shown) -> Floats:
-        """Of one of the networks, (N, `FEATURES`)."""
+    def features(self, place: int, shown: Shown) -> tuple[Floats, Floats]:
+        """Of one of the networks, of how things look, (N, 288), and of what they are, (N, `FEATURES`)."""
         seen = planes(shown.pictures)
         with torch.inference_mode():
-            parts = [self.nets[place](torch.from_numpy(seen[i : i + _SEEN])) for i in range(0, len(seen), _SEEN)]
-        return torch.cat(parts).double().numpy()
+            parts = [self.nets[place].both(torch.from_numpy(seen[i : i + _SEEN])) for i in range(0, len(seen), _SEEN)]
+        look, matter = (torch.cat(of_one).double().numpy() for of_one in zip(*parts, strict=True))
+        return look, matter
 
     def reads(self, shown: Shown) -> npt.NDArray[np.bool_]:
         """Whether both together read each picture as its label, among those of its kind, (N,)."""
@@ -205,7 +215,7 @@ class Witness:
         total = np.zeros(1)
         for place, net in enumerate(self.nets):
             with torch.inference_mode():
-                logits = getattr(net, head)(torch.from_numpy(self.features(place, shown)).float())
+                logits = getattr(net, head)(torch.from_numpy(self.features(place, shown)[1]).float())
                 total = total + logits.softmax(dim=1).double().numpy() / len(self.nets)
         return total
 
