@@ -1,0 +1,55 @@
+"""The shipped generator: what it promises for every kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aigc_sprites.generator import Sprites
+from aigc_sprites.params import SpriteParams
+from aigc_sprites.sprite import FACINGS, Sprite
+
+from aigc_content import Request, Stream
+from aigc_content.models import ModelRef, resolve
+from aigc_content.testing import check_generator
+
+
+def test_conformance() -> None:
+    assert [check for check in check_generator("sprites") if not check.passed] == []
+
+
+def made(params: dict[str, Any], tries: int = 12) -> Sprite:
+    """The first of some attempts that passes."""
+    asked = SpriteParams.model_validate(params)
+    generator = Sprites()
+    models = Sprites.models_for(asked)
+    generator.opened = {role: resolve(ref) for role, ref in models.items() if isinstance(ref, ModelRef)}
+    generator.open()
+    requests = [Request(asked, Stream(f"attempt {number}")) for number in range(tries)]
+    for asset in generator.generate_batch(requests):
+        if isinstance(asset, Sprite) and generator.verify(asset, asked).passed:
+            return asset
+    raise AssertionError(f"none of {tries} attempts passes")
+
+
+def test_a_hero_wears_what_is_asked_in_the_asked_colors() -> None:
+    wear = {"body": "robe", "legs": None, "hand2": "shield"}
+    found = made({"kind": "hero", "wear": wear, "palette": "dusk", "colors": 16})
+    (figure,) = found.figures
+    assert [layer.name for layer in figure.layers] == ["base", "legs", "body", "hand2"]
+    assert figure.layers[2].tags == ("robe",)
+    assert len(found.palette) <= 16
+    allowed = {tuple(color) for color in SpriteParams.model_validate({"palette": "dusk"}).palette.colors.tolist()}  # type: ignore[union-attr]
+    assert {tuple(color) for color in found.colors[1:, :3].tolist()} <= allowed
+
+
+def test_a_walker_looks_everywhere_and_a_cast_has_its_members() -> None:
+    (walker,) = made({"kind": "walker"}).figures
+    assert [frame.facing for frame in walker.frames] == [facing for facing in FACINGS for _ in range(2)]
+    cast = made({"kind": "cast", "of": "monster", "members": 3}, tries=3)
+    assert len({figure.name for figure in cast.figures}) == 3
+
+
+@pytest.mark.parametrize("size", [16, 24, 48])
+def test_other_sizes_pass_the_same_proof(size: int) -> None:
+    assert made({"kind": "monster", "size": size}).size == size
