@@ -194,7 +194,7 @@ class SpriteModel:
             tensors.get(f"{LEARNED}{name}", nothing) for name in ("colors", "labels", "materials", "codes")
         )
         count = len(self.labels)
-        shapes = [(count, MATERIALS, LEVELS, 3), (count,), (count,), (count, CODE_BYTES)]
+        shapes = [(count, MATERIALS, LEVELS, 3), (count,), (count,), (count, 2, CODE_BYTES)]
         known = (self.colors, self.labels, self.materials, self.codes)
         if [array.shape for array in known] != shapes or any(array.dtype != np.uint8 for array in known):
             found = "the tensors of what it learned from are missing or do not fit"

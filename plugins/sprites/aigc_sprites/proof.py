@@ -32,7 +32,7 @@ def copies(folder: Path) -> Copies:
         ModelError: it cannot be used.
     """
     codes = modelfile.load(folder)[1].get(f"{LEARNED}codes", np.zeros((0, CODE_BYTES), np.uint8))
-    return Copies(codes)
+    return Copies(codes.reshape(-1, CODE_BYTES))
 
 
 def nearest(shown: npt.NDArray[np.bool_], light: npt.NDArray[np.int64], figure: str, own: Path | None) -> int:

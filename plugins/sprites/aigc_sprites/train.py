@@ -24,6 +24,7 @@ from aigc_sprites.draw import FORMAT, LEARNED, SpriteModel
 from aigc_sprites.examples import NOT_ASKED, Batch, Drawing, Wardrobe, drawings, few_alike, hide
 from aigc_sprites.palette import oklab
 from aigc_sprites.sheet import sheet
+from aigc_sprites.tidy import smooth, whole
 from aigc_sprites.tokens import (
     CLEAR,
     FORMS,
@@ -144,13 +145,22 @@ def _parts(items: Sequence[Drawing]) -> Iterator[Sequence[Drawing]]:
 
 
 def _learned(learned: Sequence[Drawing]) -> modelfile.Tensors:
-    """What the network learned from: label, colors to color others of the label with, bits to know a copy by."""
-    codes = [bits_of(one.tokens != CLEAR, oklab(colors_of(one.ramps)[one.tokens, :3])[..., 0]) for one in learned]
+    """What the network learned from: label, colors to color others of the label with, bits to know a copy by.
+
+    The bits are those of each picture as it is and as the generator would have cleaned it.
+    """
+    codes = [
+        [
+            bits_of(tokens != CLEAR, oklab(colors_of(one.ramps)[tokens, :3])[..., 0])
+            for tokens in (one.tokens, smooth(whole(one.tokens)))
+        ]
+        for one in learned
+    ]
     return {
         f"{LEARNED}colors": np.stack([one.ramps for one in learned]),
         f"{LEARNED}labels": np.array([m.LABELS.index(one.label) for one in learned], dtype=np.uint8),
         f"{LEARNED}materials": np.array([m.materials_of(one.tokens) for one in learned], dtype=np.uint8),
-        f"{LEARNED}codes": pack(np.stack(codes)),
+        f"{LEARNED}codes": np.stack([pack(np.stack(both)) for both in codes]),
     }
 
 

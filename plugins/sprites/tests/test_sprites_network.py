@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "learned.colors": rng.integers(0, 256, (9, MATERIALS, LEVELS, 3)).astype(np.uint8),
         "learned.labels": np.arange(9, dtype=np.uint8) % 3,
         "learned.materials": (np.arange(9, dtype=np.uint8) % 4) + 1,
-        "learned.codes": np.zeros((9, 64), np.uint8),
+        "learned.codes": np.zeros((9, 2, 64), np.uint8),
     }
     modelfile.save(found, {"format": FORMAT, "network": SIZES.to_json()}, UNet(SIZES).export() | learned)
     return found

@@ -58,7 +58,7 @@ def test_a_painter_is_whole_and_says_what_it_learned_from(data: Path, tmp_path: 
     assert (found.name, found.license, found.trained_on) == ("sprites", "CC0-1.0", ("made here",))
     tensors = modelfile.load(out)[1]
     learned = len(load_set(data).split()[0])
-    assert tensors[f"{LEARNED}codes"].shape == (learned, CODE_BYTES)
+    assert tensors[f"{LEARNED}codes"].shape == (learned, 2, CODE_BYTES)
     pictures = drawn(SpriteModel(out), ["monster/animal", "tile/floor"], 1)
     assert [picture.shape for picture in pictures] == [(32, 32, 4)] * 2
     assert (pictures[1][..., 3] == 255).mean() > 0.3
