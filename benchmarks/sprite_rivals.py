@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from aigc_sprites import model as m
 from aigc_sprites.data.dataset import load_set
 from aigc_sprites.examples import Drawing, drawings, few_alike, varied
+from aigc_sprites.sprite import SIDE
 from aigc_sprites.tokens import Tokens
 from sprite_nets import LATENT, Critic, Encoder, Painter, likeliest, one_hot, shown
 from torch import Tensor
@@ -50,7 +51,7 @@ _FREE = 0.05  # nat a latent that cost nothing
 _WARM = 0.2  # share of the steps in which the weight of the VAE's divergence grows to 1
 _VIEWS, _PARTS = 6, 3  # views of each picture whose codes are fitted, Gaussians a label
 _DRAWN = 64  # pictures drawn at a time
-_NOTHING = np.zeros((m.SIDE, m.SIDE), np.uint8)
+_NOTHING = np.zeros((SIDE, SIDE), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from aigc_sprites import model as m
 from aigc_sprites.coloring import Uncolored, paint
 from aigc_sprites.examples import Drawing
 from aigc_sprites.palette import oklab
+from aigc_sprites.sprite import SIDE
 from aigc_sprites.tidy import smooth, whole
 from aigc_sprites.tokens import Ramps, Tokens
 from torch import Tensor, nn
@@ -108,7 +109,7 @@ def planes(pictures: Pictures) -> Planes:
 
 def moved(one: Planes, kind: str, rng: np.random.Generator) -> Planes:
     """Planes (4, 32, 32) moved, and mirrored unless they are a layer."""
-    far = {"layer": 1, "tile": m.SIDE // 2}.get(kind, 2)
+    far = {"layer": 1, "tile": SIDE // 2}.get(kind, 2)
     result = np.roll(one, rng.integers(-far, far + 1, 2).tolist(), (1, 2))
     return result[..., ::-1] if kind != "layer" and rng.random() < 0.5 else result
 
@@ -117,10 +118,10 @@ def varied(one: Planes, kind: str, rng: np.random.Generator) -> Planes:
     """Planes moved and mirrored, rows and columns taken out and others doubled, in another light and tint."""
     result = moved(one, kind, rng)
     for axis in (1, 2):
-        order = np.arange(m.SIDE)
+        order = np.arange(SIDE)
         for _ in range(rng.integers(0, 3)):
-            order = np.delete(order, rng.integers(0, m.SIDE))
-            order = np.insert(order, place := int(rng.integers(0, m.SIDE - 1)), order[place])
+            order = np.delete(order, rng.integers(0, SIDE))
+            order = np.insert(order, place := int(rng.integers(0, SIDE - 1)), order[place])
         result = np.take(result, order, axis=axis)
     result = result.copy()
     result[1] = (result[1] * rng.uniform(0.7, 1.3) + rng.uniform(-0.1, 0.1)) * result[0]

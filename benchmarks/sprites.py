@@ -30,6 +30,7 @@ from aigc_sprites import model as m
 from aigc_sprites import sheet
 from aigc_sprites.data.dataset import SpriteSet, load_set
 from aigc_sprites.draw import Canvas, SpriteModel, schedule_of
+from aigc_sprites.sprite import SIDE
 from aigc_sprites.tokens import HIDDEN
 from figures import Cell, heading, percent, table
 from sprite_metrics import DIMENSIONS, Real, Scores, Space, copied, mean_of, places_of
@@ -46,8 +47,8 @@ none is refused.
 """
 _AT_ONCE = 30  # pictures that the painter draws at a time
 _EPOCHS = 40
-_NOTHING = np.zeros((m.SIDE, m.SIDE), np.uint8)
-_ALL_HIDDEN = np.full((m.SIDE, m.SIDE), HIDDEN, np.uint8)
+_NOTHING = np.zeros((SIDE, SIDE), np.uint8)
+_ALL_HIDDEN = np.full((SIDE, SIDE), HIDDEN, np.uint8)
 
 Drawer = Callable[[Sequence[str], int], list[Pictures]]
 """Draws a picture (32, 32, 4) of each label, by a seed."""

@@ -16,13 +16,12 @@ from aigc_sprites.data.words import TAGS
 from aigc_sprites.palette import oklab
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.reader import UNITS
-from aigc_sprites.sprite import Figure, Indices, Sprite
+from aigc_sprites.sprite import SIDE, Figure, Indices, Sprite
 
 DARK = 300
 """Lightness in 1/1000 of a color that may stand for an outline."""
 
 _OUTLINED = 900  # thousandths
-_SIDE = 32
 READABLE = frozenset({"monster", "item", "body", "boots", "gloves", "hair", "hand1", "hand2"})
 """Of what the reader's opinion is asked: three of four held-out real pictures get the share that is wanted. What a
 head, legs, a race, a floor or a wall looks like it has not learned."""
@@ -59,25 +58,26 @@ def crafted(asset: Sprite, figure: Figure) -> Craft:
 def training_distance(asset: Sprite, figure: Figure, params: SpriteParams) -> int:
     """Thousandths in which the nearest training picture differs: from the whole, and from each layer."""
     own = None if params.model is None else params.model.path
-    return min(proof.nearest(shown, light, params.figure, own) for shown, light in _views(asset, figure))
+    return min(
+        (proof.nearest(shown, light, params.figure, own) for shown, light in _views(asset, figure)), default=1000
+    )
 
 
 def _views(asset: Sprite, figure: Figure) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]]:
     """What shows, and how light it is, of the first frame and of each of its layers that is large enough."""
-    light = np.concatenate([[0], oklab(asset.colors[1:, :3])[:, 0]])
     frame = figure.frames[0]
     layers = [asset.cel(figure, frame, place) for place in range(len(figure.layers))]
     for pixels in [asset.flat(figure, frame), *(layers if len(layers) > 1 else [])]:
-        if np.count_nonzero(pixels) * _SIDE**2 >= LEAST * pixels.size:
+        if np.count_nonzero(pixels) * SIDE**2 >= LEAST * pixels.size:
             large = _as_drawn(pixels)
-            yield large > 0, light[large]
+            yield large > 0, light_of(asset, large)
 
 
 def _as_drawn(pixels: Indices) -> Indices:
     """A picture of any size as one of 32 x 32, pixel for pixel the nearest."""
-    if len(pixels) == _SIDE:
+    if len(pixels) == SIDE:
         return pixels
-    places = (np.arange(_SIDE) * 2 + 1) * len(pixels) // (2 * _SIDE)
+    places = (np.arange(SIDE) * 2 + 1) * len(pixels) // (2 * SIDE)
     return pixels[np.ix_(places, places)]
 
 
@@ -162,8 +162,8 @@ def _clean(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Prob
     limits, dark = LIMITS[params.figure], _dark(asset)
     for frame in figure.frames:
         found = craft(asset.flat(figure, frame), dark)
-        pixels = found.opaque * _SIDE**2 // asset.size**2
-        border = found.border * _SIDE // asset.size
+        pixels = found.opaque * SIDE**2 // asset.size**2
+        border = found.border * SIDE // asset.size
         for holds, constraint, message in (
             (limits.least <= pixels <= limits.most, "pixels", f"{found.opaque} pixels show"),
             (found.main >= limits.main, "pieces", f"the largest piece has {found.main} thousandths"),

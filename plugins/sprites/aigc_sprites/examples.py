@@ -12,8 +12,9 @@ import numpy.typing as npt
 from aigc_sprites import model as m
 from aigc_sprites.coloring import levels_of
 from aigc_sprites.craft import seam
-from aigc_sprites.data.dataset import SIDE, SpriteSet
+from aigc_sprites.data.dataset import SpriteSet
 from aigc_sprites.data.words import SLOTS
+from aigc_sprites.sprite import SIDE
 from aigc_sprites.tokens import CLEAR, FIRST, HIDDEN, LEVELS, MATERIALS, Ramps, Tokens, encode, form_of, unlit
 
 _MOVED = 2  # pixels that creatures and items are moved by at most

@@ -17,7 +17,7 @@ from aigc_sprites.draw import Canvas, SpriteModel, schedule_of
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.plan import Part, Turns, turns
 from aigc_sprites.proof import PAINTERS
-from aigc_sprites.sprite import Sprite
+from aigc_sprites.sprite import SIDE, Sprite
 from aigc_sprites.tidy import smooth
 from aigc_sprites.tokens import CLEAR, HIDDEN, Tokens
 
@@ -59,7 +59,7 @@ class _Figure:
 
     def beneath(self, part: Part) -> Tokens:
         """What lies beneath a picture, (32, 32)."""
-        under = np.zeros((m.SIDE, m.SIDE), np.uint8)
+        under = np.zeros((SIDE, SIDE), np.uint8)
         for name in part.beneath:
             under = np.where(self.drawn[name] != CLEAR, self.drawn[name], under)
         return under
@@ -172,7 +172,7 @@ def _figures(request: Request[SpriteParams]) -> list[_Figure]:
 
 def _canvas(figure: _Figure, part: Part, number: int) -> Canvas:
     """A picture with what is known of it, and all that is told about it."""
-    tokens = np.full((m.SIDE, m.SIDE), HIDDEN, np.uint8) if part.known is None else part.known.copy()
+    tokens = np.full((SIDE, SIDE), HIDDEN, np.uint8) if part.known is None else part.known.copy()
     stream = figure.rng.child(f"pixels/{part.name}").child(str(number))
     under, told = figure.beneath(part), part.told.copy()
     if part.label.startswith("walker/") and part.beneath:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aigc_sprites.data.words import CLASSES, ITEMS, SLOTS, TAGS, TILES
-from aigc_sprites.sprite import FACINGS
+from aigc_sprites.sprite import FACINGS, SIDE
 from aigc_sprites.tokens import CLEAR, DARK, FIRST, FORMS, LEVELS, MATERIALS, TOKENS, Tokens
 
 STEP = "-step"
@@ -49,7 +49,6 @@ what is drawn has none of it (Karras et al. 2020, arXiv:2006.06676, and 2022, ar
 NAMES = tuple(CONDITIONS)
 FREE = ("size", "word", "materials", "mirror")
 INDEX = {name: place for place, name in enumerate(NAMES)}
-SIDE = 32
 NOWHERE = SIDE
 FORM, LIGHT = 0, 1
 """Stages: which form each pixel has, then how light each is whose form is a material."""

@@ -234,6 +234,12 @@ def picture_pixels(png: bytes, where: str) -> npt.NDArray[np.uint8]:
         raise InputError("S008", found, where=where, remedy="save the picture as PNG again") from None
 
 
+def opaque_or_clear(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Pixels (H, W, 4) that are all opaque or transparent: what is below `OPAQUE` shows nothing."""
+    shown = pixels[..., 3] >= OPAQUE
+    return np.where(shown[..., None], pixels | (0, 0, 0, 255), 0).astype(np.uint8)
+
+
 def _check_size(width: int, height: int, where: str) -> None:
     if width * height > MAX_PIXELS:
         found = f"the picture has {width:,} x {height:,} pixels"

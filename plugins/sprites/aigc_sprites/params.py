@@ -12,8 +12,8 @@ from aigc_sprites.craft import LIMITS, craft
 from aigc_sprites.data.words import CLASSES, ITEMS, SLOTS, TAGS, TILES
 from aigc_sprites.palette import Palette
 from aigc_sprites.palette_files import MAX_COLORS, Colors
-from aigc_sprites.sources import SIDE, Like, Picture, Redraw, Vary
-from aigc_sprites.sprite import FACINGS, Facing
+from aigc_sprites.sources import Like, Picture, Redraw, Vary
+from aigc_sprites.sprite import FACINGS, SIDE, Facing
 
 CREATURES = tuple(sorted(set(CLASSES.values())))
 THINGS = tuple(sorted(set(ITEMS.values())))

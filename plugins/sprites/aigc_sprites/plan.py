@@ -13,6 +13,7 @@ from aigc_sprites import model as m
 from aigc_sprites.data.words import SLOTS, TAGS
 from aigc_sprites.params import CREATURES, GROUNDS, THINGS, SpriteParams
 from aigc_sprites.sources import Pixels, Redraw
+from aigc_sprites.sprite import SIDE
 from aigc_sprites.tokens import CLEAR, HIDDEN, Ramps, Tokens, encode
 
 SIZE_OF = {"tiny": (2, 3), "small": (4, 5), "medium": (6, 7), "large": (8, 9)}
@@ -89,7 +90,7 @@ def turns(params: SpriteParams, kind: str, choose: Stream) -> Turns:
     part = Part(kind, told, (), (name,))
     if params.vary is not None:
         tokens, ramps = encode(params.vary.image.pixels)
-        order = sampling.spread_order(m.SIDE, m.SIDE, choose.child("vary"))
+        order = sampling.spread_order(SIDE, SIDE, choose.child("vary"))
         tokens.flat[order[: round(params.vary.strength * tokens.size)]] = HIDDEN
         part = replace(part, known=tokens, ramps=ramps)
     elif params.fixed is not None:

@@ -11,6 +11,7 @@ from aigc_content import Stream
 from aigc_sprites import model as m
 from aigc_sprites.coloring import Uncolored, paint
 from aigc_sprites.draw import Canvas, Schedule, SpriteModel, schedule_of
+from aigc_sprites.sprite import SIDE
 from aigc_sprites.tidy import smooth
 from aigc_sprites.tokens import HIDDEN, Tokens
 
@@ -25,8 +26,8 @@ def drawn(
     canvases = []
     for place, label in enumerate(labels):
         told = m.told(label)
-        nothing = np.zeros((m.SIDE, m.SIDE), np.uint8)
-        hidden = np.full((m.SIDE, m.SIDE), HIDDEN, np.uint8)
+        nothing = np.zeros((SIDE, SIDE), np.uint8)
+        hidden = np.full((SIDE, SIDE), HIDDEN, np.uint8)
         rng = Stream(f"sheet {seed}").child(f"{place}")
         canvases.append(Canvas(hidden, nothing, told, rng, schedule=schedule or schedule_of(label)))
     painter.draw(canvases)
@@ -47,11 +48,11 @@ def colored(painter: SpriteModel, tokens: Tokens, label: str, rng: Stream) -> np
 
 def grid(pictures: Sequence[npt.NDArray[np.uint8]], across: int) -> npt.NDArray[np.uint8]:
     """RGBA pictures (32, 32, 4) in rows of ``across`` on a plain ground: (H, W, 3)."""
-    cell = m.SIDE + _GAP
+    cell = SIDE + _GAP
     page = np.full((-(-len(pictures) // across) * cell, across * cell, 3), _GROUND, np.uint8)
     for place, picture in enumerate(pictures):
         y, x = (part * cell for part in divmod(place, across))
-        view = page[y : y + m.SIDE, x : x + m.SIDE]
+        view = page[y : y + SIDE, x : x + SIDE]
         view[picture[..., 3] > 0] = picture[..., :3][picture[..., 3] > 0]
     return page
 

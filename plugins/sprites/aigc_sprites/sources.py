@@ -11,10 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic.json_schema import JsonSchemaValue
 
 from aigc_content import InputError, Written, open_input
-from aigc_sprites.palette_files import OPAQUE, picture_pixels
-from aigc_sprites.sprite import Figure, Sprite
-
-SIDE = 32
+from aigc_sprites.palette_files import opaque_or_clear, picture_pixels
+from aigc_sprites.sprite import SIDE, Figure, Sprite
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -60,11 +58,10 @@ class Picture(Written):
             found = f"the picture has {pixels.shape[1]} x {pixels.shape[0]} pixels"
             remedy = "scale it in whole steps without smoothing, or put it on an empty picture of that size"
             raise InputError("S009", found, where=where, allowed=f"{SIDE} x {SIDE}", remedy=remedy)
-        shown = pixels[..., 3] >= OPAQUE
-        if not shown.any():
+        plain = opaque_or_clear(pixels)
+        if not plain.any():
             remedy = "draw what is to be seen with an alpha of 255"
             raise InputError("S010", "the picture has no opaque pixel", where=where, remedy=remedy)
-        plain = np.where(shown[..., None], pixels | np.array([0, 0, 0, 255], np.uint8), 0).astype(np.uint8)
         return cls(value, plain.tobytes(), file.sha256)
 
     def written(self, *, digests: bool) -> Any:

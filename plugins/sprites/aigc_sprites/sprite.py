@@ -23,6 +23,8 @@ Row = Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$")]
 Rows = Annotated[tuple[Row, ...], Field(min_length=1, max_length=64)]
 
 MAX_COLORS = 64
+SIDE = 32
+"""Pixels a side of what the networks draw."""
 
 
 class Frozen(BaseModel):

@@ -19,11 +19,12 @@ from aigc_content.nn.unet import UNet, UNetConfig
 from aigc_sprites import model as m
 from aigc_sprites import reader
 from aigc_sprites.copies import bits_of, pack
-from aigc_sprites.data.dataset import SIDE, SpriteSet, load_set
+from aigc_sprites.data.dataset import SpriteSet, load_set
 from aigc_sprites.draw import FORMAT, LEARNED, SpriteModel
 from aigc_sprites.examples import NOT_ASKED, Batch, Drawing, Wardrobe, drawings, few_alike, hide
 from aigc_sprites.palette import oklab
 from aigc_sprites.sheet import sheet
+from aigc_sprites.sprite import SIDE
 from aigc_sprites.tidy import smooth, whole
 from aigc_sprites.tokens import (
     CLEAR,

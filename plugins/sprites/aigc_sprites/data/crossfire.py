@@ -17,7 +17,9 @@ import numpy as np
 from PIL import Image
 
 from aigc_content import InputError
-from aigc_sprites.data.dataset import SIDE, Entry, Pictures, grouped, opaque_or_clear, write_set
+from aigc_sprites.data.dataset import Entry, Pictures, grouped, write_set
+from aigc_sprites.palette_files import opaque_or_clear
+from aigc_sprites.sprite import SIDE
 
 LICENSE, SOURCE = "GPL-2.0-or-later", "Crossfire 1.75, faces and animations"
 _ORDER = ("up", "right", "down", "left")

@@ -23,17 +23,16 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
 from aigc_content import InputError, Stream
+from aigc_sprites.sprite import SIDE
 
 Pictures = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
-SIDE = 32
 TENSORS, INFO, FORMAT = "sprites.safetensors", "sprites.json", "sprites-1"
 HELD_OUT = 15
 """Percent of the pictures of a kind and label that is held out."""
 _LARGE = 30  # percent: a group with more of the pictures is not held out
 
-_FAINT = 128  # of 255: below it, a pixel is transparent
 _ALIKE = 92  # percent of two drawings' joint area that both cover, and
 _LIT = 0.8  # correlation of their lightness there: then they are one drawing
 
@@ -129,12 +128,6 @@ def load_set(folder: Path) -> SpriteSet:
         found = f"is no imported data set: {type(error).__name__}: {error}"
         remedy = "`aigc data import NAME --from SOURCE --out DIR` writes one (`aigc data list`)"
         raise InputError("S020", found, where=str(folder), remedy=remedy) from None
-
-
-def opaque_or_clear(pixels: Pictures) -> Pictures:
-    """Pixels (H, W, 4) that are all opaque or transparent."""
-    shown = pixels[..., 3] >= _FAINT
-    return np.where(shown[..., None], pixels | (0, 0, 0, 255), 0).astype(np.uint8)
 
 
 def _correlation(shown: npt.NDArray[np.float32], light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

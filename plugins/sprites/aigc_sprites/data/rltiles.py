@@ -16,8 +16,10 @@ import numpy as np
 from PIL import Image
 
 from aigc_content import InputError
-from aigc_sprites.data.dataset import SIDE, Entry, Pictures, grouped, opaque_or_clear, write_set
+from aigc_sprites.data.dataset import Entry, Pictures, grouped, write_set
 from aigc_sprites.data.words import CLASSES, ITEMS, SLOTS, TILES, group_of, tags_of
+from aigc_sprites.palette_files import opaque_or_clear
+from aigc_sprites.sprite import SIDE
 
 LICENSE, SOURCE = "CC0-1.0", "Dungeon Crawl Stone Soup 0.28, rltiles"
 
