@@ -207,7 +207,7 @@ class Near:
             shape = picture[..., 3] > 0
             if np.count_nonzero(shape) >= LEAST:
                 light = oklab(picture[..., :3].reshape(-1, 3))[:, 0].reshape(shape.shape)
-                found.append(self._known[label].distance(shape, light))
+                found += self._known[label].distances([(shape, light)])
         return np.array(found, dtype=np.int64)
 
 

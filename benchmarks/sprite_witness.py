@@ -205,7 +205,7 @@ class Witness:
         return np.asarray(np.where(kinds == own[:, None], found, -1).argmax(axis=1) == shown.indices)
 
     def reads_word(self, shown: Shown) -> npt.NDArray[np.bool_]:
-        """Whether both together read each layer's word as told, among those of its slot, (N,)."""
+        """Whether both together read each picture's word as told, among those of its slot or class, (N,)."""
         found = self._shares(shown, "word")
         slots = np.array([word.partition("/")[0] for word in m.WORDS])
         own = np.array([label.partition("/")[2] for label in shown.labels])
@@ -242,7 +242,9 @@ def _train(net: Net, known: Shown, epochs: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     seen, labels, kinds = planes(known.pictures), known.indices, [label.partition("/")[0] for label in known.labels]
     words = np.where(known.words < len(m.WORDS), known.words, -100)
-    allowed = np.array([[f"layer/{word.partition('/')[0]}" == label for word in m.WORDS] for label in known.labels])
+    allowed = np.array(
+        [[word.partition("/")[0] == label.partition("/")[2] for word in m.WORDS] for label in known.labels]
+    )
     learner = torch.optim.AdamW(net.parameters(), lr=_RATE, weight_decay=_DECAY)
     steps, step = epochs * max(1, len(known) // _BATCH), 0
     for epoch in range(epochs):

@@ -94,19 +94,14 @@ class Run:
         found: list[Pictures] = []
         for start in range(0, len(labels), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            canvases = [
-                Canvas(
-                    _ALL_HIDDEN.copy(),
-                    _NOTHING,
-                    m.told(label, word=int(word)),
-                    Stream(f"word {seed} {start} {i}"),
-                    schedule=schedule_of(label),
-                )
-                for i, (label, word) in enumerate(zip(labels[part], words[part], strict=True))
-            ]
+            canvases = []
+            for i, (label, word) in enumerate(zip(labels[part], words[part], strict=True)):
+                rng = Stream(f"word {seed} {start} {i}")
+                told = self.painter.ask(m.told(label, word=int(word)), rng.child("asked"))
+                canvases.append(Canvas(_ALL_HIDDEN.copy(), _NOTHING, told, rng, schedule=schedule_of(label)))
             self.painter.draw(canvases)
             found += [
-                sheet.colored(self.painter, canvas.tokens, label, canvas.rng)
+                sheet.colored(self.painter, canvas.tokens, label, canvas.rng, int(canvas.told[m.INDEX["word"]]))
                 for canvas, label in zip(canvases, labels[part], strict=True)
             ]
         return found
@@ -219,12 +214,11 @@ def _novelty(distances: np.ndarray) -> tuple[Cell, ...]:
 
 
 def tags(run: Run, real: Real, drawn: dict[str, Shown]) -> str:
-    """Whether the witness reads what was asked for: classes and slots, and words of layers."""
+    """Whether the witness reads what was asked for: classes and slots, and tags."""
     rows: list[tuple[Cell, ...]] = [(HELD, *(_right(real.witness.reads(real.held.of_kind(kind))) for kind in KINDS))]
     for name in run.drawers:
         rows.append((name, *(_right(real.witness.reads(drawn[f"{kind} {name}"])) for kind in KINDS)))
-    layers = real.held.of_kind("layer")
-    tagged = layers.take(np.flatnonzero(layers.words < len(m.WORDS)))
+    tagged = real.held.take(np.flatnonzero(real.held.words < len(m.WORDS)))
     times = max(1, run.count // len(tagged))
     asked, words = list(tagged.labels) * times, np.tile(tagged.words, times)
     names = tuple(f"drawn {place}" for place in range(len(asked)))
@@ -233,14 +227,17 @@ def tags(run: Run, real: Real, drawn: dict[str, Shown]) -> str:
         pictures = np.stack(run.draw_words(asked, told.tolist(), run.seed))
         shown[name] = Shown(pictures, tuple(asked), words, names)
         _say(f"tags: {len(asked)} drawn by {name}")
-    slots = sorted(set(tagged.labels))
-    marked = []
+    slots = sorted(set(tagged.of_kind("layer").labels))
+    by_kind, by_slot = [], []
     for name, one in shown.items():
         right, labels = real.witness.reads_word(one), np.array(one.labels)
-        marked.append((name, _right(right), *(_right(right[labels == slot]) for slot in slots)))
+        kinds = np.array([label.partition("/")[0] for label in one.labels])
+        by_kind.append((name, _right(right), *(_right(right[kinds == kind]) for kind in KINDS)))
+        by_slot.append((name, *(_right(right[labels == slot]) for slot in slots)))
     first = table(("read as asked, among those of its kind", *(f"{kind}s" for kind in KINDS)), rows)
-    head = ("word of a layer read as asked, among those of its slot", "all", *(s.partition("/")[2] for s in slots))
-    return first + "\n" + table(head, marked)
+    head = ("tag read as asked, among those of its slot or class", "all", *(f"{kind}s" for kind in KINDS))
+    slot_head = ("tag of a layer read as asked", *(slot.partition("/")[2] for slot in slots))
+    return first + "\n" + table(head, by_kind) + "\n" + table(slot_head, by_slot)
 
 
 def _right(found: np.ndarray) -> str:

@@ -160,6 +160,15 @@ def test_sparse_codes_are_sparse() -> None:
     assert shares[1] < shares[0] / 1.5, shares
 
 
+def test_a_code_that_lies_alone_is_drawn_where_it_lies() -> None:
+    many = np.random.default_rng(0).normal(size=(30, 2)) * 3
+    alone = np.array([[90.0, -90.0]])
+    fitted = codes.fit(np.concatenate([many, alone]), np.zeros(31, np.int64), parts=2)
+    (lonely,) = np.flatnonzero(fitted[codes.SHARES][0] < 1 << 12)
+    assert fitted[codes.MEANS][0, lonely].tolist() == [90 * codes.UNITS, -90 * codes.UNITS]
+    assert fitted[codes.ROOTS][0, lonely].any(), "and has some spread of its label"
+
+
 def test_a_sampler_refuses_what_does_not_fit() -> None:
     good = codes.fit(np.random.default_rng(0).normal(size=(40, 3)) * 20, np.arange(40) % 2, parts=1)
     for broken in (

@@ -49,10 +49,11 @@ def fit(codes: npt.NDArray[np.floating[Any]], labels: npt.NDArray[Any], parts: i
         for part in range(parts):
             members = own[nearest == part]
             shares[label, part] = len(members) * _TOTAL // len(own)
-            if len(members) < 2:
+            if not len(members):
                 continue
-            weight = len(members) / (len(members) + width)
-            covariance = weight * np.cov(members, rowvar=False) + (1 - weight) * 0.3 * whole
+            weight = len(members) / (len(members) + width) if len(members) > 1 else 0.0
+            own_spread = np.cov(members, rowvar=False) if weight else 0.0
+            covariance = weight * own_spread + (1 - weight) * 0.3 * whole
             root = np.linalg.cholesky(covariance + 1e-3 * np.eye(width))
             means[label, part] = np.rint(members.mean(axis=0) * UNITS)
             roots[label, part] = np.rint(root * UNITS)

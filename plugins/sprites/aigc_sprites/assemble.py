@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aigc_content import Infeasible, Stream
+from aigc_content import Infeasible
 from aigc_sprites import model as m
 from aigc_sprites.coloring import Uncolored, darkest, paint, recolored
 from aigc_sprites.data.words import STACK
-from aigc_sprites.draw import SpriteModel
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.plan import Part, Turns
 from aigc_sprites.resize import resized
@@ -28,12 +27,14 @@ class Drawn:
     Attributes:
         turns: what was to be drawn.
         tokens: by the name of the part.
-        rng: the figure's own random numbers.
+        tags: of parts that show more than was asked, by name.
+        ramps: colors by name.
     """
 
     turns: Turns
     tokens: Mapping[str, Tokens]
-    rng: Stream
+    tags: Mapping[str, tuple[str, ...]]
+    ramps: Mapping[str, Ramps]
 
     @property
     def parts(self) -> list[Part]:
@@ -43,14 +44,15 @@ class Drawn:
         return sorted(found, key=lambda part: order.get(part.name, 0))
 
 
-def assembled(model: SpriteModel, params: SpriteParams, figures: Sequence[Drawn]) -> Sprite | Infeasible:
+def assembled(params: SpriteParams, figures: Sequence[Drawn]) -> Sprite | Infeasible:
     """One sprite of drawn figures; all share one palette."""
     palette = params.palette_colors
-    pictures = [
-        Uncolored(figure.tokens[part.name], own, part.exact)
-        for figure in figures
-        for part, own in _ramps(model, params, figure)
-    ]
+    pictures = []
+    for figure in figures:
+        for part in figure.parts:
+            own = figure.ramps[part.name]
+            own = own if palette is None else recolored(own, palette)
+            pictures.append(Uncolored(figure.tokens[part.name], own, part.exact))
     outline = OUTLINE if palette is None else darkest(palette)
     colors, painted = paint(pictures, params.colors, outline)
     if not len(colors):
@@ -58,16 +60,23 @@ def assembled(model: SpriteModel, params: SpriteParams, figures: Sequence[Drawn]
     found, start = [], 0
     for place, figure in enumerate(figures):
         parts = figure.parts
-        own = dict(zip((part.name for part in parts), painted[start : start + len(parts)], strict=True))
+        shown = dict(zip((part.name for part in parts), painted[start : start + len(parts)], strict=True))
         start += len(parts)
-        empty = [part.name for part in parts if not own[part.name].any()]
+        empty = [part.name for part in parts if not shown[part.name].any()]
         if set(empty) & _wanted(params):
             return Infeasible("empty", f"nothing was drawn for {empty[0]}")
-        parts = [part for part in parts if part.name not in empty]
-        name = params.figure if len(figures) == 1 else f"{params.figure}-{place + 1}"
-        found.append(_figure(name, params, parts, own))
+        tags = {part.name: figure.tags.get(part.name, part.tags) for part in parts}
+        layers = [Layer(name=name, tags=tags[name]) for name in tags if name not in empty]
+        name = params.figure if len(figures) == 1 else _member_name(params, layers, place + 1)
+        found.append(_figure(name, params, layers, shown))
     written = tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colors.tolist())
     return _without_unused(Sprite(kind=params.kind, size=params.size, palette=written, figures=tuple(found)))
+
+
+def _member_name(params: SpriteParams, layers: Sequence[Layer], number: int) -> str:
+    """Of a member of a cast, after what it shows: ``undead-ghost-2``."""
+    shown = layers[0].tags if params.figure in ("monster", "item") else (params.figure,)
+    return "-".join((*shown, str(number)))
 
 
 def _wanted(params: SpriteParams) -> set[str]:
@@ -79,28 +88,8 @@ def _wanted(params: SpriteParams) -> set[str]:
     return {params.figure}
 
 
-def _ramps(model: SpriteModel, params: SpriteParams, figure: Drawn) -> list[tuple[Part, Ramps]]:
-    """Colors of each part: a walker's parts share them, those of anything else have their own."""
-    parts = figure.parts
-    if params.figure == "walker":
-        whole = np.stack([figure.tokens[part.name] for part in parts])
-        shared = model.ramps(parts[0].label, whole, figure.rng.child("colors"))
-        found = [shared] * len(parts)
-    else:
-        found = [
-            model.ramps(part.label, figure.tokens[part.name], figure.rng.child(f"colors/{part.name}"))
-            if part.ramps is None
-            else part.ramps
-            for part in parts
-        ]
-    palette = params.palette_colors
-    if palette is not None:
-        found = [recolored(own, palette) for own in found]
-    return list(zip(parts, found, strict=True))
-
-
-def _figure(name: str, params: SpriteParams, parts: Sequence[Part], own: Mapping[str, Indices]) -> Figure:
-    """Layers and frames of one figure."""
+def _figure(name: str, params: SpriteParams, layers: Sequence[Layer], own: Mapping[str, Indices]) -> Figure:
+    """One figure: a walker's pictures are frames of one layer, those of anything else layers of one frame."""
     if params.figure == "walker":
         level = {key: _on(picture, _feet(own["down"])) for key, picture in own.items()}
         keys = [f"{facing}{step}" for facing in params.facings for step in ("", m.STEP)]
@@ -110,16 +99,15 @@ def _figure(name: str, params: SpriteParams, parts: Sequence[Part], own: Mapping
             Frame(facing=facing, duration=STEP_MS, cels=(rows_of(picture),))
             for facing, picture in zip(looks, shown, strict=True)
         )
-        layers: tuple[Layer, ...] = (Layer(name="walker"),)
+        layers = (Layer(name="walker"),)
         flat = shown[0]
     else:
-        cels = [resized(own[part.name], params.size) for part in parts]
+        cels = [resized(own[layer.name], params.size) for layer in layers]
         frames = (Frame(cels=tuple(rows_of(picture) if picture.any() else None for picture in cels)),)
-        layers = tuple(Layer(name=part.name, tags=part.tags) for part in parts)
         flat = np.max(cels, axis=0)
     columns = np.flatnonzero(flat.any(axis=0))
     pivot = ((int(columns[0]) + int(columns[-1])) // 2, _feet(flat)) if len(columns) else (0, 0)
-    return Figure(name=name, pivot=pivot, layers=layers, frames=frames)
+    return Figure(name=name, pivot=pivot, layers=tuple(layers), frames=frames)
 
 
 def _feet(picture: Indices) -> int:

@@ -10,23 +10,18 @@ import numpy.typing as npt
 
 from aigc_content import Verdict
 from aigc_sprites import proof
-from aigc_sprites.copies import LEAST, LIMIT, distance_of
+from aigc_sprites.copies import LEAST, LIMIT, View, distance_of
 from aigc_sprites.craft import LIMITS, Craft, craft, seam
-from aigc_sprites.data.words import TAGS
 from aigc_sprites.palette import oklab
 from aigc_sprites.params import SpriteParams
-from aigc_sprites.reader import UNITS
+from aigc_sprites.plan import pixels_of
+from aigc_sprites.reader import BELIEVED
 from aigc_sprites.sprite import SIDE, Figure, Indices, Sprite
 
 DARK = 300
 """Lightness in 1/1000 of a color that may stand for an outline."""
 
 _OUTLINED = 900  # thousandths
-READABLE = frozenset({"monster", "item", "body", "boots", "gloves", "hair", "hand1", "hand2"})
-"""Of what the reader's opinion is asked: three of four held-out real pictures get the share that is wanted. What a
-head, legs, a race, a floor or a wall looks like it has not learned."""
-
-_BELIEVED = 0.5  # of an even share: less, and the reader has another opinion
 _FEET, _AREA = 1, 150  # pixels, thousandths
 _SEAM = 1600  # thousandths
 _APART = 250  # thousandths of the fields in which two members of a cast differ at least
@@ -36,7 +31,8 @@ Problem = tuple[str, str]
 
 def check(asset: Sprite, params: SpriteParams) -> Verdict:
     """Whether a sprite is what was asked for, clean, in the asked colors, and no copy."""
-    problem = next(_problems(asset, params), None)
+    distances: list[int] = []
+    problem = next(_problems(asset, params, distances), None)
     if problem is not None:
         return Verdict(False, *problem)
     measured = [crafted(asset, figure) for figure in asset.figures]
@@ -45,7 +41,7 @@ def check(asset: Sprite, params: SpriteParams) -> Verdict:
         evidence={
             "orphans": max(one.orphans for one in measured),
             "jaggies": max(one.jaggies for one in measured),
-            "training_distance": min(training_distance(asset, figure, params) for figure in asset.figures),
+            "training_distance": min(distances),
         },
     )
 
@@ -58,12 +54,10 @@ def crafted(asset: Sprite, figure: Figure) -> Craft:
 def training_distance(asset: Sprite, figure: Figure, params: SpriteParams) -> int:
     """Thousandths in which the nearest training picture differs: from the whole, and from each layer."""
     own = None if params.model is None else params.model.path
-    return min(
-        (proof.nearest(shown, light, params.figure, own) for shown, light in _views(asset, figure)), default=1000
-    )
+    return min(proof.nearest(list(_views(asset, figure)), params.figure, own), default=1000)
 
 
-def _views(asset: Sprite, figure: Figure) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]]:
+def _views(asset: Sprite, figure: Figure) -> Iterator[View]:
     """What shows, and how light it is, of the first frame and of each of its layers that is large enough."""
     frame = figure.frames[0]
     layers = [asset.cel(figure, frame, place) for place in range(len(figure.layers))]
@@ -81,8 +75,8 @@ def _as_drawn(pixels: Indices) -> Indices:
     return pixels[np.ix_(places, places)]
 
 
-def _problems(asset: Sprite, params: SpriteParams) -> Iterator[Problem]:
-    """What is wrong, the first first."""
+def _problems(asset: Sprite, params: SpriteParams, distances: list[int]) -> Iterator[Problem]:
+    """What is wrong, the first first; ``distances`` gets how far each figure is from the nearest training picture."""
     if asset.kind != params.kind:
         yield "kind", f"is a {asset.kind}, not a {params.kind}"
         return
@@ -101,9 +95,9 @@ def _problems(asset: Sprite, params: SpriteParams) -> Iterator[Problem]:
         if params.figure == "tile":
             yield from _tiles(asset, figure)
         yield from _read(asset, figure, params)
-        distance = training_distance(asset, figure, params)
-        if distance < LIMIT:
-            yield "copy", f"{figure.name}: {distance} thousandths from a training picture, nearer than {LIMIT}"
+        distances.append(training_distance(asset, figure, params))
+        if distances[-1] < LIMIT:
+            yield "copy", f"{figure.name}: {distances[-1]} thousandths from a training picture, nearer than {LIMIT}"
     views = [next(_views(asset, figure)) for figure in asset.figures]
     for (one, a), (other, b) in combinations(zip(asset.figures, views, strict=True), 2):
         distance = distance_of(a, b)
@@ -126,8 +120,9 @@ def _asked(figure: Figure, params: SpriteParams) -> Iterator[Problem]:
     """Whether a figure says of itself what was asked for; whether it is true the reader tells."""
     tags = {layer.name: set(layer.tags) for layer in figure.layers}
     if params.figure in ("monster", "item", "tile"):
-        if params.type not in (None, *tags.get(params.figure, ())):
-            yield "type", f"{figure.name} is no {params.type}"
+        for asked in (params.type, params.tag):
+            if asked is not None and asked not in tags.get(params.figure, ()):
+                yield "type", f"{figure.name} is no {asked}"
     elif params.figure == "hero":
         wear = {"base": params.race, **(params.wear or {})} if params.redraw is None else {}
         missing = [slot for slot, tag in wear.items() if slot not in tags or (tag and tag not in tags[slot])]
@@ -159,13 +154,13 @@ def _kept(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Probl
 
 def _clean(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Problem]:
     """Whether every frame keeps the limits of pixel craft."""
-    limits, dark = LIMITS[params.figure], _dark(asset)
+    limits, dark, (least, most) = LIMITS[params.figure], _dark(asset), pixels_of(params)
     for frame in figure.frames:
         found = craft(asset.flat(figure, frame), dark)
         pixels = found.opaque * SIDE**2 // asset.size**2
         border = found.border * SIDE // asset.size
         for holds, constraint, message in (
-            (limits.least <= pixels <= limits.most, "pixels", f"{found.opaque} pixels show"),
+            (least <= pixels <= most, "pixels", f"{found.opaque} pixels show"),
             (found.main >= limits.main, "pieces", f"the largest piece has {found.main} thousandths"),
             (found.orphans <= limits.orphans, "orphans", f"{found.orphans} thousandths are lone pixels"),
             (found.jaggies <= limits.jaggies, "jaggies", f"{found.jaggies} thousandths of the outline are bumps"),
@@ -209,20 +204,16 @@ def _read(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Probl
     """Whether the reader finds what each layer is said to show."""
     if params.figure == "walker":
         return
-    frame = figure.frames[0]
+    pictures, asked = [], []
     for place, layer in enumerate(figure.layers):
-        if layer.name not in READABLE:
-            continue
-        picture = asset.colors[_as_drawn(asset.cel(figure, frame, place))]
-        for tag in layer.tags:
-            if params.figure == "hero":
-                among = len(TAGS[layer.name])
-                share = int(proof.reader().words(picture[None], layer.name)[tag][0])
-            else:
-                shares = proof.reader().classes(picture[None], params.figure)
-                among, share = len(shares), int(shares[tag][0])
-            if share * among < UNITS * _BELIEVED:
-                yield "tags", f"{figure.name}: the reader gives {layer.name} {tag!r} a share of {share / UNITS:.2f}"
+        for family, tag in zip((layer.name, *layer.tags), layer.tags, strict=False):
+            if family in proof.READABLE:
+                pictures.append(asset.colors[_as_drawn(asset.cel(figure, figure.frames[0], place))])
+                asked.append((family, tag))
+    believed = proof.reader().believed(np.stack(pictures), asked) if asked else []
+    for (family, tag), share in zip(asked, believed, strict=True):
+        if share < BELIEVED:
+            yield "tags", f"{figure.name}: the reader gives {family} {tag!r} {share} percent of an even share"
 
 
 def light_of(asset: Sprite, pixels: Indices) -> npt.NDArray[np.int64]:

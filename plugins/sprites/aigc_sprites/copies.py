@@ -8,15 +8,19 @@ fifth or more of the fields where either shows anything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Bits = npt.NDArray[np.bool_]
+View = tuple[Bits, npt.NDArray[np.integer[Any]]]
+"""What shows of a picture, and how light each pixel is in any unit; both (32, 32)."""
 
 FIELDS = 16
 CODE_BYTES = 2 * FIELDS * FIELDS // 8
+_WORDS = CODE_BYTES // 16
 LIMIT = 100
 """Thousandths of the fields that differ: a picture nearer than this to a training picture counts as a copy of it."""
 LEAST = 20
@@ -57,29 +61,32 @@ class Copies:
     """
 
     def __init__(self, codes: npt.NDArray[np.uint8]) -> None:
-        words = np.ascontiguousarray(codes).view(np.uint64).reshape(len(codes), 2, -1)
-        self._shapes, self._lights = words[:, 0], words[:, 1]
+        words = np.ascontiguousarray(codes).view(np.uint64).reshape(len(codes), 2 * _WORDS)
+        self._shapes, self._lights = np.ascontiguousarray(words.T).reshape(2, _WORDS, -1)
         self._areas = _count(self._shapes)
 
-    def distance(self, shown: npt.NDArray[np.bool_], light: npt.NDArray[np.integer[Any]]) -> int:
-        """Thousandths of the fields in which the nearest training picture, or its mirror image, differs.
+    def distances(self, views: Sequence[View]) -> list[int]:
+        """Thousandths of the fields in which the nearest training picture, or its mirror image, differs from each.
 
-        Takes a picture as `bits_of` does. A field counts where either picture shows something; it differs by half
-        where only the light does.
+        A field counts where either picture shows something; it differs by half where only the light does.
+
+        Args:
+            views: of each picture what shows and how light it is, as `bits_of` takes it.
         """
-        found = 1000
-        for step in (1, -1):
-            shape, lit = pack(bits_of(shown[:, ::step], light[:, ::step])[None]).view(np.uint64).reshape(2, -1)
-            common = self._shapes & shape
-            either = np.maximum(self._areas + int(_count(shape[None])[0]) - _count(common), 1)
-            differs = 2 * (either - _count(common)) + _count((self._lights ^ lit) & common)
-            found = min(found, int((differs * 1000 // (2 * either)).min(initial=1000)))
-        return found
+        return [min(self._nearest(shown[:, ::step], light[:, ::step]) for step in (1, -1)) for shown, light in views]
+
+    def _nearest(self, shown: npt.NDArray[np.bool_], light: npt.NDArray[np.integer[Any]]) -> int:
+        shape, lit = pack(bits_of(shown, light)[None]).view(np.uint64).reshape(2, _WORDS, 1)
+        both = self._shapes & shape
+        common = _count(both)
+        either = np.maximum(self._areas + _count(shape) - common, 1)
+        differs = 2 * (either - common) + _count((self._lights ^ lit) & both)
+        return int((differs * 1000 // (2 * either)).min(initial=1000))
 
 
-def distance_of(one: tuple[Bits, Any], other: tuple[Bits, Any]) -> int:
-    """As `Copies.distance`, of two pictures: each what shows (32, 32), and how light it is."""
-    return Copies(pack(bits_of(*other)[None])).distance(*one)
+def distance_of(one: View, other: View) -> int:
+    """As `Copies.distances`, of two pictures."""
+    return Copies(pack(bits_of(*other)[None])).distances([one])[0]
 
 
 def _fields(values: npt.NDArray[np.integer[Any] | np.bool_]) -> npt.NDArray[np.int64]:
@@ -87,6 +94,6 @@ def _fields(values: npt.NDArray[np.integer[Any] | np.bool_]) -> npt.NDArray[np.i
     return np.asarray(values.astype(np.int64).reshape(FIELDS, 2, FIELDS, 2).sum(axis=(1, 3)))
 
 
-def _count(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """How many bits are set: (N, W) to (N,)."""
-    return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.int64))
+def _count(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
+    """How many bits are set in each column: (W, N) to (N,)."""
+    return np.asarray(np.bitwise_count(words).sum(axis=0, dtype=np.int32))

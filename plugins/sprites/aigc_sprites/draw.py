@@ -22,14 +22,15 @@ from aigc_content.nn.unet import UNet, UNetConfig
 from aigc_sprites import model as m
 from aigc_sprites.copies import CODE_BYTES
 from aigc_sprites.tidy import CRUMB, whole
-from aigc_sprites.tokens import FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, UNLIT, Ramps, Tokens, unlit
+from aigc_sprites.tokens import FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, UNLIT, Ramps, Tokens, form_of, unlit
 
-FORMAT = "sprites-1"
+FORMAT = "sprites-2"
 LEARNED = "learned."
 """Prefix of the tensors that tell what a network learned from."""
 _FREE = [m.INDEX[name] for name in m.FREE]
 _UNTOLD = [m.untold(name) for name in m.FREE]
 _UNITS = 256
+_THIRDS = 3
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,19 @@ class Schedule:
 
     Attributes:
         forms, lights: in so many parts forms, then light, are drawn, one after the other.
+        forms_again, lights_again: so many thirds of the forms, then of the light, are drawn once more, each with all
+            others known; what was drawn at the same time without knowing of each other is mended so.
         hot, cold: temperature of the first and the last part of the forms.
         light: temperature of the light.
         guidance: how far conditions push the forms, in 1/256; 0 takes one pass a part, else two.
         crumb: pieces of less than so many thousandths of the pixels are taken out before the light falls.
     """
 
-    forms: int = 10
+    forms: int = 8
     lights: int = 3
-    hot: float = 0.75
+    forms_again: int = 0
+    lights_again: int = 0
+    hot: float = 1.0
     cold: float = 0.5
     light: float = 0.5
     guidance: int = 0
@@ -56,16 +61,24 @@ class Schedule:
         """Number of parts of a stage."""
         return self.forms if stage == m.FORM else self.lights
 
+    def again(self, stage: int) -> int:
+        """Number of thirds of a stage's pixels that are drawn once more."""
+        return self.forms_again if stage == m.FORM else self.lights_again
+
     def warmth(self, part: int) -> float:
         """Temperature of a part of the forms."""
         return self.hot if self.forms == 1 else self.hot + (self.cold - self.hot) * part / (self.forms - 1)
 
 
-GUIDED = Schedule(forms=12, lights=4, guidance=128)
+CALM = Schedule(forms=6, lights=2, forms_again=3, lights_again=3, cold=0.35, light=0.3)
+"""Of creatures and things: fields of even light instead of a speckled inside, as near to real pictures as others."""
+GROUND = Schedule(lights=6, forms_again=3, light=0.45)
+"""Of tiles, whose grain is what they are."""
+GUIDED = Schedule(guidance=192)
 """Of a hero's larger layers, which must show what is asked and fit what lies beneath."""
 SMALL = Schedule(forms=6, lights=2)
 """Of a hero's smaller layers: most of their pixels are clear, and where is soon sure."""
-WALKING = Schedule(forms=12, lights=4, guidance=128, crumb=150)
+WALKING = Schedule(forms=8, lights=3, forms_again=3, lights_again=3, cold=0.4, light=0.4, guidance=128, crumb=150)
 """Of walkers, whose pictures must fit each other."""
 
 _LARGE = ("base", "body", "cloak", "hand1", "hand2")
@@ -76,6 +89,10 @@ def schedule_of(label: str) -> Schedule:
     kind, _, name = label.partition("/")
     if kind == "walker":
         return WALKING
+    if kind in ("monster", "item"):
+        return CALM
+    if kind == "tile":
+        return GROUND
     if kind == "layer":
         return GUIDED if name in _LARGE else SMALL
     return Schedule()
@@ -84,6 +101,10 @@ def schedule_of(label: str) -> Schedule:
 def left(part: int, parts: int, cells: int) -> int:
     """How many of ``cells`` are hidden after a part: drawn are ``((part + 1) / parts) ** 1.5`` of them."""
     return cells - cells * isqrt((part + 1) ** 3 << 40) // isqrt(parts**3 << 40)
+
+
+def _is_told(name: str, told: m.Told) -> bool:
+    return name in m.FREE and int(told[m.INDEX[name]]) != m.untold(name)
 
 
 @dataclass
@@ -159,6 +180,16 @@ def _step(canvas: Canvas, order: npt.NDArray[np.int64], stage: int, part: int) -
     return _Step(canvas, order[start:end], move)
 
 
+def _again(canvas: Canvas, cells: npt.NDArray[np.int64], stage: int) -> _Step:
+    """Some pixels that were drawn are hidden and drawn once more, now that all others are known."""
+    drawn = canvas.tokens.flat[cells]
+    canvas.tokens.flat[cells] = HIDDEN if stage == m.FORM else unlit(form_of(drawn))
+    canvas.told[m.INDEX["rate"]] = m.rate_condition(len(cells), canvas.tokens.size)
+    height, width = canvas.tokens.shape
+    move = (canvas.rng.integer(height), canvas.rng.integer(width)) if canvas.tile else (0, 0)
+    return _Step(canvas, cells, move)
+
+
 def _fill(step: _Step, scores: np.ndarray, stage: int, part: int) -> None:
     """Draw the pixels of a step from logits (H, W, outputs)."""
     canvas, cells = step.canvas, step.cells
@@ -190,17 +221,42 @@ class SpriteModel:
             raise ModelError("M003", "is no sprite model of this version", where=str(folder), remedy=remedy)
         own = {name: value for name, value in tensors.items() if not name.startswith(LEARNED)}
         nothing = np.zeros(0)
-        self.colors, self.labels, self.materials, self.codes = (
-            tensors.get(f"{LEARNED}{name}", nothing) for name in ("colors", "labels", "materials", "codes")
-        )
-        count = len(self.labels)
-        shapes = [(count, MATERIALS, LEVELS, 3), (count,), (count,), (count, 2, CODE_BYTES)]
-        known = (self.colors, self.labels, self.materials, self.codes)
+        known = [tensors.get(f"{LEARNED}{name}", nothing) for name in ("colors", "told", "codes")]
+        self.colors, self.told, self.codes = known
+        count = len(self.told)
+        shapes = [(count, MATERIALS, LEVELS, 3), (count, len(m.NAMES)), (count, 2, CODE_BYTES)]
         if [array.shape for array in known] != shapes or any(array.dtype != np.uint8 for array in known):
             found = "the tensors of what it learned from are missing or do not fit"
             raise ModelError("M005", found, where=str(folder), remedy="train the model again")
         with modelfile.loading(folder):
             self.net = UNet(UNetConfig.from_json(config.get("network", {})), own)
+
+    @property
+    def labels(self) -> npt.NDArray[np.uint8]:
+        """The label of each learned picture, (N,)."""
+        return np.asarray(self.told[:, m.INDEX["label"]])
+
+    def ask(self, told: m.Told, rng: Stream, sizes: Sequence[int] = ()) -> m.Told:
+        """Conditions (conditions,) with what they leave open taken from a random learned picture that has the rest.
+
+        So sizes, tags and symmetry come together, and as often, as in the pictures that were learned from.
+
+        Args:
+            told: what is asked for.
+            rng: chooses the picture.
+            sizes: values of ``size`` that it may have; any, when empty.
+        """
+        given = [place for place, name in enumerate(m.NAMES) if name == "label" or _is_told(name, told)]
+        alike = (self.told[:, given] == told[given]).all(axis=1)
+        right = np.isin(self.told[:, m.INDEX["size"]], sizes) if sizes else alike
+        fit = np.flatnonzero(alike & right if (alike & right).any() else alike)
+        if not len(fit):
+            return told
+        chosen = self.told[fit[rng.integer(len(fit))]]
+        free = [place for place in _FREE if place not in given]
+        result = told.copy()
+        result[free] = chosen[free]
+        return result
 
     def draw(self, canvases: Sequence[Canvas]) -> None:
         """Draw the hidden pixels of canvases of one size, in place: first all forms, then all light.
@@ -230,6 +286,15 @@ class SpriteModel:
             if steps:
                 for step, scores in zip(steps, self._logits(steps, stage), strict=True):
                     _fill(step, scores, stage, part)
+        for part in range(max((canvas.schedule.again(stage) for canvas in canvases), default=0)):
+            steps = [
+                _again(canvas, order[part % _THIRDS :: _THIRDS], stage)
+                for canvas, order in zip(canvases, orders, strict=True)
+                if part < canvas.schedule.again(stage) and len(order) > _THIRDS
+            ]
+            if steps:
+                for step, scores in zip(steps, self._logits(steps, stage), strict=True):
+                    _fill(step, scores, stage, step.canvas.schedule.parts(stage) - 1)
 
     def _logits(self, steps: Sequence[_Step], stage: int) -> Iterator[np.ndarray]:
         """Logits (H, W, outputs) of each canvas, pushed towards what is told where that is asked for."""
@@ -246,9 +311,17 @@ class SpriteModel:
         for step, scores in zip(steps, found.astype(np.int32), strict=True):
             yield step.placed(scores)
 
-    def ramps(self, label: str, tokens: Tokens, rng: Stream) -> Ramps:
-        """Colors for a picture: those of a random learned one of its label with as many materials."""
+    def ramps(self, label: str, tokens: Tokens, rng: Stream, word: int | None = None) -> Ramps:
+        """Colors for a picture: those of a random learned one of its label with as many materials.
+
+        Args:
+            label: one of `aigc_sprites.model.LABELS`.
+            tokens: the picture.
+            rng: chooses.
+            word: condition; where there are such pictures, one of this word is taken.
+        """
         same = np.flatnonzero(self.labels == m.LABELS.index(label))
-        fit = same[self.materials[same] >= m.materials_of(tokens)]
-        chosen = fit if len(fit) else same
+        fit = same[self.told[same, m.INDEX["materials"]] >= m.materials_of(tokens)]
+        alike = fit[self.told[fit, m.INDEX["word"]] == word] if word is not None else fit
+        chosen = next((some for some in (alike, fit) if len(some)), same)
         return np.asarray(self.colors[chosen[rng.integer(len(chosen))]])

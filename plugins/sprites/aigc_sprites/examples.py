@@ -21,7 +21,7 @@ _MOVED = 2  # pixels that creatures and items are moved by at most
 _ALIKE = 12  # so many pictures of one drawing at most are learned from
 _WHOLE = 1000  # pixels that a tile shows at least
 _SEAM = 1300  # thousandths of the steps of light inside a tile that those over its border may have
-_SHARE_UNTOLD, _SHARE_NOTHING, _SHARE_ALTERED = 0.25, 0.1, 0.4
+_SHARE_UNTOLD, _SHARE_NOTHING, _SHARE_ALTERED, _SHARE_RESHAPED = 0.25, 0.1, 0.5, 0.6
 _SHARE_LIGHT, _SHARE_LIT = 0.35, 0.3
 
 
@@ -139,16 +139,16 @@ def varied(drawing: Drawing, beneath: Tokens, rng: np.random.Generator) -> tuple
     """
     kind, altered, label = drawing.label.partition("/")[0], 0, drawing.label
     both = np.stack([drawing.tokens, beneath if kind == "walker" else np.zeros_like(beneath)])
-    if kind == "tile":
-        if seam(levels_of(drawing.tokens)) <= _SEAM:
-            both = np.roll(both, rng.integers(0, SIDE, 2).tolist(), (1, 2))
-    elif kind != "layer":
-        both = moved(both, *rng.integers(-_MOVED, _MOVED + 1, 2).tolist())
-    if kind != "layer" and rng.random() < 0.5:
-        both, label = both[..., ::-1], _MIRRORED.get(label, label)
+    if kind == "tile" and seam(levels_of(drawing.tokens)) <= _SEAM:
+        both = np.roll(both, rng.integers(0, SIDE, 2).tolist(), (1, 2))
     if rng.random() < _SHARE_ALTERED:
         altered += 2
-        both = _reshaped(both, kind, rng)
+        if kind in ("monster", "item", "walker"):
+            both = moved(both, *rng.integers(-_MOVED, _MOVED + 1, 2).tolist())
+        if kind != "layer" and rng.random() < 0.5:
+            both, label = both[..., ::-1], _MIRRORED.get(label, label)
+        if rng.random() < _SHARE_RESHAPED:
+            both = _reshaped(both, kind, rng)
     if rng.random() < _SHARE_ALTERED:
         altered += 1
         material, level = np.divmod(both.astype(np.int64) - FIRST, LEVELS)

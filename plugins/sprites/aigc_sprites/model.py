@@ -26,8 +26,8 @@ LABELS = (*SHOWN, *(f"walker/{facing}{step}" for facing in FACINGS for step in (
 """What the network draws. Beneath a walker that looks down lies nothing, beneath one that looks elsewhere the one
 that looks down, beneath a step the one that stands."""
 
-WORDS = tuple(f"{slot}/{tag}" for slot in SLOTS for tag in TAGS.get(slot, ()))
-"""What a layer may show; a creature or an item has no word."""
+WORDS = tuple(f"{family}/{tag}" for family, tags in TAGS.items() for tag in tags)
+"""What a picture may show more exactly, each after its slot or class; a walker has no word."""
 
 RATES = 16
 SIZE_EDGES = (20, 40, 70, 110, 160, 220, 300, 400, 520)
@@ -69,13 +69,12 @@ def untold(name: str) -> int:
 def told(label: str, **conditions: int) -> Told:
     """Conditions that tell a label and what is given, and leave the rest open, (conditions,)."""
     values = {name: untold(name) if name in FREE else 0 for name in NAMES} | {"label": LABELS.index(label)}
-    values |= {"word": untold("word") if label.startswith("layer/") else len(WORDS)} | conditions
-    return np.array([values[name] for name in NAMES], dtype=np.int64)
+    return np.array([(values | conditions)[name] for name in NAMES], dtype=np.int64)
 
 
-def word_of(slot: str, tags: tuple[str, ...]) -> int:
-    """The value of ``word`` for a layer's first tag that the network knows; the last but one for none."""
-    known = [WORDS.index(f"{slot}/{tag}") for tag in tags if f"{slot}/{tag}" in WORDS]
+def word_of(family: str, tags: tuple[str, ...]) -> int:
+    """The value of ``word`` for the first tag that a slot or class has; the last but one for none."""
+    known = [WORDS.index(f"{family}/{tag}") for tag in tags if f"{family}/{tag}" in WORDS]
     return known[0] if known else len(WORDS)
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from aigc_content import ModelFolder, Params, did_you_mean
 from aigc_sprites.craft import LIMITS, craft
-from aigc_sprites.data.words import CLASSES, ITEMS, SLOTS, TAGS, TILES
+from aigc_sprites.data.words import CLASSES, ITEMS, OFFERED, SLOTS, TILES
 from aigc_sprites.palette import Palette
 from aigc_sprites.palette_files import MAX_COLORS, Colors
 from aigc_sprites.sources import Like, Picture, Redraw, Vary
@@ -19,7 +19,7 @@ CREATURES = tuple(sorted(set(CLASSES.values())))
 THINGS = tuple(sorted(set(ITEMS.values())))
 GROUNDS = tuple(sorted(set(TILES.values())))
 LAYERS = tuple(slot for slot in SLOTS if slot != "base")
-RACES = TAGS["base"]
+RACES = OFFERED["base"]
 Kind = Literal["hero", "monster", "walker", "item", "tile", "cast"]
 Size = Literal[16, 24, 32, 48]
 
@@ -32,6 +32,7 @@ class SpriteParams(Params):
             with a step for each; ``item``, a thing; ``tile``, ground or wall that goes on at every side; ``cast``,
             several figures of one palette.
         type: of a monster its class, of an item what it is, of a tile floor or wall; None is any.
+        tag: of a type what it shows more exactly: of a weapon a sword, of a wall bricks; None is any.
         build: how large in its picture; None leaves it to the model.
         race: of a hero.
         wear: of a hero the layers above the body, each with the tag that it shall have, or none; None is any dress.
@@ -52,6 +53,7 @@ class SpriteParams(Params):
 
     kind: Kind = "monster"
     type: str | None = None
+    tag: str | None = None
     build: Literal["tiny", "small", "medium", "large"] | None = None
     race: str = "human"
     wear: dict[str, str | None] | None = None
@@ -91,23 +93,23 @@ class SpriteParams(Params):
         types = {"monster": CREATURES, "item": THINGS, "tile": GROUNDS}.get(self.figure, ())
         if self.type is not None and self.type not in types:
             raise ValueError(_unknown(f"a {self.figure} of type {self.type!r}", self.type, types))
-        for name, kind in (
-            ("wear", "hero"),
-            ("race", "hero"),
-            ("facing", "walker"),
-            ("members", "cast"),
-            ("of", "cast"),
-        ):
+        if self.tag is not None and not types:
+            raise ValueError(f"tag belongs to a monster, an item or a tile, and this is a {self.kind}")
+        if self.tag is not None and self.tag not in OFFERED.get(self.type or "", ()):
+            raise ValueError(_unknown_tag(self.tag, self.type, types))
+        for name, kind in _BELONGS.items():
             default = type(self).model_fields[name].default
             if getattr(self, name) != default and kind not in (self.kind, self.figure):
                 raise ValueError(f"{name} belongs to a {kind}, and this is a {self.kind}")
+        if self.build is not None and self.figure not in ("monster", "item"):
+            raise ValueError(f"build belongs to a monster or an item, and this is a {self.kind}")
         if self.race not in RACES:
             raise ValueError(_unknown(f"a race {self.race!r}", self.race, RACES))
         for slot, tag in (self.wear or {}).items():
             if slot not in LAYERS:
                 raise ValueError(_unknown(f"a layer {slot!r}", slot, LAYERS))
-            if tag is not None and tag not in TAGS.get(slot, ()):
-                raise ValueError(_unknown(f"{slot}: {tag!r}", tag, TAGS.get(slot, ())))
+            if tag is not None and tag not in OFFERED.get(slot, ()):
+                raise ValueError(_unknown(f"{slot}: {tag!r}", tag, OFFERED.get(slot, ())))
         if self.outline and self.figure == "tile":
             raise ValueError("a tile has no outline")
         self._check_sources()
@@ -156,6 +158,16 @@ class SpriteParams(Params):
 
 
 _BELONGS = {"wear": "hero", "race": "hero", "facing": "walker", "members": "cast", "of": "cast"}
+
+
+def _unknown_tag(tag: str, type: str | None, types: tuple[str, ...]) -> str:
+    """Why a tag cannot be asked for: it needs a type that has it."""
+    having = [one for one in types if tag in OFFERED.get(one, ())]
+    if type is None and having:
+        return f"tag {tag!r} needs a type that has it: {' or '.join(having)}"
+    within = types if type is None else (type,)
+    names = tuple(dict.fromkeys(name for one in within for name in OFFERED.get(one, ())))
+    return _unknown(f"tag {tag!r}" + ("" if type is None else f" of a {type}"), tag, names)
 
 
 def _unknown(what: str, name: str, names: tuple[str, ...]) -> str:

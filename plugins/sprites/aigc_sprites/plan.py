@@ -10,7 +10,8 @@ import numpy as np
 from aigc_content import Stream
 from aigc_content.nn import sampling
 from aigc_sprites import model as m
-from aigc_sprites.data.words import SLOTS, TAGS
+from aigc_sprites.craft import LIMITS
+from aigc_sprites.data.words import SLOTS
 from aigc_sprites.params import CREATURES, GROUNDS, THINGS, SpriteParams
 from aigc_sprites.sources import Pixels, Redraw
 from aigc_sprites.sprite import SIDE
@@ -18,6 +19,7 @@ from aigc_sprites.tokens import CLEAR, HIDDEN, Ramps, Tokens, encode
 
 SIZE_OF = {"tiny": (2, 3), "small": (4, 5), "medium": (6, 7), "large": (8, 9)}
 """Values of the condition ``size`` for each build."""
+_TOLERANCE = 25  # percent that a build may be missed by
 
 _USUAL = {
     "legs": 100,
@@ -43,7 +45,7 @@ class Part:
         told: conditions of the network.
         beneath: names of the pictures beneath it, from the lowest up.
         tags: what it must show.
-        tries: so many are drawn, and the one whose area is nearest to that beneath is taken.
+        tries: so many are drawn at a time, and the one whose area is nearest to the walker's first is taken.
         known: tokens (32, 32) that are given, `HIDDEN` where they are to be drawn; None where all are.
         exact: RGBA (32, 32, 4): its opaque pixels stay to the color.
         ramps: colors; None leaves them to the model.
@@ -64,6 +66,25 @@ class Part:
         return m.LABELS[int(self.told[m.INDEX["label"]])]
 
 
+def pixels_of(params: SpriteParams) -> tuple[int, int]:
+    """How many pixels of a figure may show at least and at most: by its kind, or by the build that it shall have."""
+    if params.build is None:
+        limits = LIMITS[params.figure]
+        return limits.least, limits.most
+    edges = (*m.SIZE_EDGES, SIDE * SIDE)
+    first, last = SIZE_OF[params.build]
+    return edges[first - 1] * (100 - _TOLERANCE) // 100, min(SIDE * SIDE, edges[last] * (100 + _TOLERANCE) // 100)
+
+
+def sizes_of(params: SpriteParams) -> tuple[int, ...]:
+    """Values of the condition ``size`` of whose pixels most are allowed; none for a hero, whose layers have any."""
+    if params.figure == "hero":
+        return ()
+    least, most = pixels_of(params)
+    edges = (0, *m.SIZE_EDGES, SIDE * SIDE)
+    return tuple(size for size in range(len(edges) - 1) if least <= (edges[size] + edges[size + 1]) // 2 <= most)
+
+
 Turns = tuple[tuple[Part, ...], ...]
 """Pictures of one turn can be drawn together; those of a later one lie over some of an earlier."""
 
@@ -74,12 +95,16 @@ def turns(params: SpriteParams, kind: str, choose: Stream) -> Turns:
         return tuple((part,) for part in _hero(params, choose))
     if kind == "walker":
         looks = params.facings
-        standing = [Part(one, m.told(f"walker/{one}"), ("down",), tries=6) for one in looks if one != "down"]
+        standing = [Part(one, m.told(f"walker/{one}"), ("down",), tries=2) for one in looks if one != "down"]
         steps = [Part(f"{one}{m.STEP}", m.told(f"walker/{one}{m.STEP}"), (one,), tries=2) for one in looks]
         return ((Part("down", m.told("walker/down")),), tuple(standing), tuple(steps))
     types = {"monster": CREATURES, "item": THINGS, "tile": GROUNDS}[kind]
     name = params.type or types[choose.integer(len(types))]
     told = m.told(f"{kind}/{name}")
+    tags: tuple[str, ...] = (name,)
+    if params.tag is not None:
+        told[m.INDEX["word"]] = m.word_of(name, (params.tag,))
+        tags = (name, params.tag)
     if params.like is not None:
         found = m.describe(encode(params.like.image.pixels)[0], f"{kind}/{name}", len(m.WORDS))
         for condition in ("size", "materials", "mirror"):
@@ -87,7 +112,7 @@ def turns(params: SpriteParams, kind: str, choose: Stream) -> Turns:
     if params.build is not None:
         sizes = SIZE_OF[params.build]
         told[m.INDEX["size"]] = sizes[choose.integer(len(sizes))]
-    part = Part(kind, told, (), (name,))
+    part = Part(kind, told, (), tags)
     if params.vary is not None:
         tokens, ramps = encode(params.vary.image.pixels)
         order = sampling.spread_order(SIDE, SIDE, choose.child("vary"))
@@ -113,9 +138,6 @@ def _hero(params: SpriteParams, choose: Stream) -> Iterator[Part]:
         if slot != "base" and slot not in wear:
             continue
         tag = params.race if slot == "base" else wear[slot]
-        known = TAGS.get(slot, ())
-        if tag is None and slot in ("body", "head"):
-            tag = known[choose.child(f"tag/{slot}").integer(len(known))]
         told = m.told(f"layer/{slot}", **({"word": m.word_of(slot, (tag,))} if tag else {}))
         yield Part(slot, told, tuple(drawn), (tag,) if tag else ())
         drawn.append(slot)

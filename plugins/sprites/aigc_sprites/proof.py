@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from aigc_content.nn import modelfile
-from aigc_sprites.copies import CODE_BYTES, Copies
+from aigc_sprites.copies import CODE_BYTES, Copies, View
 from aigc_sprites.draw import LEARNED
 from aigc_sprites.reader import Reader
 
 WEIGHTS = Path(__file__).parent / "weights"
 PAINTERS = {"walker": "walker"}
 """Kinds of figures that another network than ``painter`` draws."""
+
+
+READABLE = frozenset(
+    [
+        *("monster", "item", "aberration", "animal", "floor", "food", "humanoid", "misc", "undead", "wall", "weapon"),
+        *("body", "boots", "hair", "hand1"),
+    ]
+)
+"""Kinds, classes and slots of which the reader's opinion is asked: two of three held-out real pictures at least get
+the share that is wanted (``believed`` in its card). What it has not learned (heads, races ...) it is not asked."""
 
 
 @lru_cache(maxsize=1)
@@ -35,13 +45,13 @@ def copies(folder: Path) -> Copies:
     return Copies(codes.reshape(-1, CODE_BYTES))
 
 
-def nearest(shown: npt.NDArray[np.bool_], light: npt.NDArray[np.int64], figure: str, own: Path | None) -> int:
-    """How far the nearest training picture is, of the shipped model of a kind of figure and of the user's own.
+def nearest(views: Sequence[View], figure: str, own: Path | None) -> list[int]:
+    """How far the nearest training picture of the shipped model of a kind, or of the user's own, is from each view.
 
     Args:
-        shown, light: as `aigc_sprites.copies.bits_of` takes them.
+        views: as `aigc_sprites.copies.Copies.distances` takes them.
         figure: ``hero``, ``monster``, ``walker``, ``item`` or ``tile``.
         own: folder of the user's own model.
     """
     folders = [WEIGHTS / PAINTERS.get(figure, "painter"), *([own] if own is not None else [])]
-    return min(copies(folder).distance(shown, light) for folder in folders)
+    return [min(found) for found in zip(*(copies(folder).distances(views) for folder in folders), strict=True)]

@@ -18,6 +18,7 @@ from aigc_content.nn import modelfile, sampling
 from aigc_content.nn.program import Conv, Input, Linear, PoolMean, Program, SpaceToDepth
 from aigc_content.nn.run import Network
 from aigc_sprites import model as m
+from aigc_sprites.data.words import SLOTS
 from aigc_sprites.palette import oklab
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ FORMAT = "sprites-reader-1"
 PICTURE = "picture"
 ANSWERS = (*m.SHOWN, *m.WORDS)
 UNITS = 10_000
+BELIEVED = 50
+"""Percent of an even share: less, and the reader has another opinion."""
+_FAMILIES = {
+    family: [place for place, answer in enumerate(ANSWERS) if answer.startswith(f"{family}/")]
+    for family in dict.fromkeys(answer.partition("/")[0] for answer in ANSWERS)
+}
 _SMOOTHING = 0.1
 
 Seen = npt.NDArray[np.int8]
@@ -85,19 +92,33 @@ class Reader:
         """What share each of `aigc_sprites.model.LABELS` has in its belief, in 1/10,000: (B, labels)."""
         return _shares(self._network({PICTURE: seen(pictures)})[:, : len(m.SHOWN)])
 
-    def classes(self, pictures: npt.NDArray[np.uint8], kind: str) -> dict[str, npt.NDArray[np.int64]]:
-        """What share each class of a kind (``monster``, ``item``, ``tile``) has among them, in 1/10,000, by class."""
-        places = [place for place, label in enumerate(m.SHOWN) if label.startswith(f"{kind}/")]
-        shares = _shares(self._network({PICTURE: seen(pictures)})[:, places])
-        return {m.SHOWN[place].partition("/")[2]: column for place, column in zip(places, shares.T, strict=True)}
+    def shares(self, pictures: npt.NDArray[np.uint8], families: Sequence[str]) -> list[dict[str, int]]:
+        """What share each answer of a family has among them, by name, in 1/10,000, for each picture.
 
-    def words(self, pictures: npt.NDArray[np.uint8], slot: str) -> dict[str, npt.NDArray[np.int64]]:
-        """What share each tag of a slot has, in 1/10,000, by tag."""
-        places = [place for place, word in enumerate(m.WORDS) if word.startswith(f"{slot}/")]
-        logits = self._network({PICTURE: seen(pictures)})[:, len(m.SHOWN) :][:, places]
-        return {
-            m.WORDS[place].partition("/")[2]: column for place, column in zip(places, _shares(logits).T, strict=True)
-        }
+        Args:
+            pictures: (B, 32, 32, 4).
+            families: one a picture: ``monster``, ``item`` or ``tile``, whose answers are classes; or a class, or a
+                slot of a hero, whose answers are tags.
+        """
+        logits = self._network({PICTURE: seen(pictures)})
+        found = []
+        for row, family in zip(logits, families, strict=True):
+            places = _FAMILIES[family]
+            shares = _shares(row[places][None])[0]
+            found.append(
+                {ANSWERS[place].partition("/")[2]: int(part) for place, part in zip(places, shares, strict=True)}
+            )
+        return found
+
+    def believed(self, pictures: npt.NDArray[np.uint8], asked: Sequence[tuple[str, str]]) -> list[int]:
+        """How far it believes that pictures (B, 32, 32, 4) show what was asked, in percent of an even share.
+
+        Args:
+            pictures: RGBA.
+            asked: of each the family of answers, as `shares` takes it, and one of them.
+        """
+        found = self.shares(pictures, [family for family, _ in asked])
+        return [shares[answer] * len(shares) * 100 // UNITS for shares, (_, answer) in zip(found, asked, strict=True)]
 
 
 def _shares(logits: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -120,8 +141,8 @@ def train_reader(run: TrainRun[SpriteConfig], sprites: SpriteSet) -> None:
     twin = Twin(program())
 
     def make(chosen: list[int], rng: np.random.Generator) -> _Samples:
-        pictures = [_varied(known.pictures[place], bool(known.slots[place]), rng) for place in chosen]
-        return _Samples(np.stack(pictures), known.labels[chosen], known.words[chosen], known.slots[chosen])
+        pictures = [_varied(known.pictures[place], known.families[place] in SLOTS, rng) for place in chosen]
+        return _Samples(np.stack(pictures), known.labels[chosen], known.words[chosen], known.families[chosen])
 
     def held_out(trained: nn.Module) -> float:
         with torch.no_grad():
@@ -150,7 +171,10 @@ with. No drawing network learns from it.
 
 
 def evaluate_reader(folder: Path, sprites: SpriteSet) -> dict[str, int | float | str]:
-    """Shares of held-out pictures that are read right: what they are, and their tags; by kind and slot."""
+    """Shares of held-out pictures that are read right: what they are (by kind), their tags (by slot or class).
+
+    ``believed`` tells how many of them would pass as what they are, which `aigc_sprites.proof.READABLE` goes by.
+    """
     reader, held = Reader(folder), _samples(sprites, sprites.split()[1])
     pictures = np.stack([sprites.images[place] for place in held.places])
     read = reader.labels(pictures).argmax(axis=1)
@@ -158,26 +182,38 @@ def evaluate_reader(folder: Path, sprites: SpriteSet) -> dict[str, int | float |
     for kind in ("layer", "monster", "item", "tile"):
         mask = np.array([m.SHOWN[label].startswith(kind) for label in held.labels])
         figures[f"{kind}_accuracy"] = round(float((read == held.labels)[mask].mean()), 4)
+    for kind in ("monster", "item", "tile"):
+        own = [place for place, label in enumerate(held.labels) if m.SHOWN[label].startswith(f"{kind}/")]
+        asked = [(kind, m.SHOWN[held.labels[place]].partition("/")[2]) for place in own]
+        figures[f"believed_{kind}"] = _passing(reader.believed(pictures[own], asked))
     hits, count = 0, 0
-    for slot in sorted({str(slot) for slot in held.slots if slot}):
-        mask = (held.slots == slot) & (held.words < len(m.WORDS))
+    for family in sorted({str(name) for name in held.families}):
+        mask = (held.families == family) & (held.words < len(m.WORDS))
         if mask.any():
-            shares = reader.words(pictures[mask], slot)
-            best = np.stack(list(shares.values())).argmax(axis=0)
             told = [m.WORDS[word].partition("/")[2] for word in held.words[mask]]
-            right = sum(list(shares)[place] == tag for place, tag in zip(best, told, strict=True))
-            figures[f"tags_{slot}"] = round(right / int(mask.sum()), 4)
+            shares = reader.shares(pictures[mask], [family] * len(told))
+            right = sum(max(one, key=one.__getitem__) == tag for one, tag in zip(shares, told, strict=True))
+            figures[f"tags_{family}"] = round(right / int(mask.sum()), 4)
             hits, count = hits + right, count + int(mask.sum())
+            figures[f"believed_{family}"] = _passing(reader.believed(pictures[mask], [(family, tag) for tag in told]))
     return figures | {"tags": round(hits / max(1, count), 4)}
 
 
+def _passing(believed: Sequence[int]) -> float:
+    return round(sum(share >= BELIEVED for share in believed) / max(1, len(believed)), 4)
+
+
 class _Samples:
-    """Pictures with what they show; ``words`` beyond the last word is none."""
+    """Pictures with what they show: label, slot or class, tag; a word beyond the last is none."""
 
     def __init__(
-        self, pictures: Seen, labels: npt.NDArray[np.int64], words: npt.NDArray[np.int64], slots: npt.NDArray[np.str_]
+        self,
+        pictures: Seen,
+        labels: npt.NDArray[np.int64],
+        words: npt.NDArray[np.int64],
+        families: npt.NDArray[np.str_],
     ) -> None:
-        self.pictures, self.labels, self.words, self.slots = pictures, labels, words, slots
+        self.pictures, self.labels, self.words, self.families = pictures, labels, words, families
         self.places: Sequence[int] = ()
 
     def __len__(self) -> int:
@@ -189,8 +225,8 @@ def _samples(sprites: SpriteSet, places: Sequence[int]) -> _Samples:
     entries = [sprites.entries[place] for place in chosen]
     labels = [m.SHOWN.index(f"{entry.kind}/{entry.label}") for entry in entries]
     words = [m.word_of(entry.label, entry.tags) for entry in entries]
-    slots = [entry.label if entry.kind == "layer" else "" for entry in entries]
-    found = _Samples(seen(sprites.images[chosen]), np.array(labels), np.array(words), np.array(slots))
+    families = [entry.label for entry in entries]
+    found = _Samples(seen(sprites.images[chosen]), np.array(labels), np.array(words), np.array(families))
     found.places = chosen
     return found
 
@@ -220,7 +256,7 @@ def _varied(picture: Seen, layer: bool, rng: np.random.Generator) -> Seen:
 
 
 def _losses(twin: nn.Module, batch: _Samples) -> Parts:
-    """Cross-entropy of what a picture is, and of its tag among those of its slot."""
+    """Cross-entropy of what a picture is, and of its tag among those of its slot or class."""
     import torch
     import torch.nn.functional as F
 
@@ -231,7 +267,7 @@ def _losses(twin: nn.Module, batch: _Samples) -> Parts:
     tagged = np.flatnonzero(batch.words < len(m.WORDS))
     if len(tagged):
         words = logits[tagged][:, len(m.SHOWN) :]
-        allowed = np.array([[word.startswith(f"{batch.slots[place]}/") for word in m.WORDS] for place in tagged])
+        allowed = np.array([[word.startswith(f"{batch.families[place]}/") for word in m.WORDS] for place in tagged])
         words = words.masked_fill(~torch.from_numpy(allowed), -30.0)
         told = torch.from_numpy(batch.words[tagged])
         parts["tag"] = (F.cross_entropy(words, told, reduction="sum"), len(tagged))

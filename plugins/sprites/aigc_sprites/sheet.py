@@ -25,21 +25,24 @@ def drawn(
     """One picture of each label with nothing beneath, RGBA (32, 32, 4)."""
     canvases = []
     for place, label in enumerate(labels):
-        told = m.told(label)
+        rng = Stream(f"sheet {seed}").child(f"{place}")
+        told = painter.ask(m.told(label), rng.child("asked"))
         nothing = np.zeros((SIDE, SIDE), np.uint8)
         hidden = np.full((SIDE, SIDE), HIDDEN, np.uint8)
-        rng = Stream(f"sheet {seed}").child(f"{place}")
         canvases.append(Canvas(hidden, nothing, told, rng, schedule=schedule or schedule_of(label)))
     painter.draw(canvases)
     return [
-        colored(painter, canvas.tokens, label, canvas.rng) for canvas, label in zip(canvases, labels, strict=True)
+        colored(painter, canvas.tokens, label, canvas.rng, int(canvas.told[m.INDEX["word"]]))
+        for canvas, label in zip(canvases, labels, strict=True)
     ]
 
 
-def colored(painter: SpriteModel, tokens: Tokens, label: str, rng: Stream) -> npt.NDArray[np.uint8]:
-    """Tokens in colors of their label, RGBA (32, 32, 4)."""
+def colored(
+    painter: SpriteModel, tokens: Tokens, label: str, rng: Stream, word: int | None = None
+) -> npt.NDArray[np.uint8]:
+    """Tokens in colors of their label and word, RGBA (32, 32, 4)."""
     tokens = smooth(tokens)
-    ramps = painter.ramps(label, tokens, rng.child("colors"))
+    ramps = painter.ramps(label, tokens, rng.child("colors"), word)
     colors, (indices,) = paint([Uncolored(tokens, ramps)], _COLORS)
     table = np.zeros((len(colors) + 1, 4), np.uint8)
     table[1:, :3], table[1:, 3] = colors, 255

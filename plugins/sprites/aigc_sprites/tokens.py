@@ -29,10 +29,13 @@ UNLIT = HIDDEN + 1
 FORMS = FIRST + MATERIALS
 """A pixel's form is clear, dark, or a material."""
 
-OUTLINE = (12, 10, 14)
+OUTLINE = (4, 3, 5)
 """The color of `DARK`."""
 
-_DARKEST = 170  # lightness in 1/1000; below it, hue cannot be seen
+_DARKEST, _BLACK = 170, 40  # lightness in 1/1000; below them hue cannot be seen, or nothing at all
+_DARK_SHARE = 5  # the darkest fifth of a picture's range of light is dark, too, unless it is lighter than `_DARKEST`
+_TAIL = 3  # percent of the pixels that are left out of the range at either end
+_NARROW = 140  # lightness in 1/1000 over which the levels reach at least
 _FINE = 8  # points of k-means are in 1/8 of 1/1000
 _ONE_MORE = 600 * _FINE**2  # what another material must save, in squared units of chroma a pixel
 _LIGHT = 20  # lightness counts a twentieth of chroma when materials are told apart
@@ -46,22 +49,35 @@ def encode(picture: npt.NDArray[np.uint8]) -> tuple[Tokens, Ramps]:
     """Tokens (H, W) and ramps of a picture (H, W, 4) whose pixels are opaque or transparent.
 
     Materials are told apart by k-means over chroma in Oklab, as few as explain the picture, the largest first. All in
-    whole numbers: a recipe's picture gives the same tokens on every machine.
+    whole numbers: a recipe's picture gives the same tokens on every machine. Levels are relative to the picture's own
+    range of light, so that a dark floor has as many of them as a bright dragon.
     """
     opaque = picture[..., 3] > 0
     lab = oklab(picture[opaque][:, :3]).astype(np.int64)  # (N, 3), in thousandths
     tokens = np.full(len(lab), DARK, dtype=np.uint8)
-    lit = lab[:, 0] >= _DARKEST
+    darkest, lightest = _range(lab[:, 0])
+    lit = lab[:, 0] >= darkest
     ramps = np.zeros((MATERIALS, LEVELS, 3), dtype=np.uint8)
     if lit.any():
         material = _materials(lab[lit])
-        level = np.minimum((lab[lit][:, 0] - _DARKEST) * LEVELS // (1001 - _DARKEST), LEVELS - 1)
+        level = np.minimum((lab[lit][:, 0] - darkest) * LEVELS // (lightest - darkest), LEVELS - 1)
         tokens[lit] = FIRST + material * LEVELS + level
         colors = picture[opaque][:, :3][lit].astype(np.int64)
         ramps = np.stack([_ramp(colors[material == m], level[material == m]) for m in range(MATERIALS)])
     whole = np.zeros(opaque.shape, dtype=np.uint8)
     whole[opaque] = tokens
     return whole, ramps
+
+
+def _range(light: _Ints) -> tuple[int, int]:
+    """The lightness (N,) from which on a picture's pixels are lit, and that of its lightest."""
+    if not len(light):
+        return _DARKEST, 1000
+    ordered = np.sort(light)
+    tail = len(ordered) * _TAIL // 100
+    low, high = int(ordered[tail]), int(ordered[-1 - tail])
+    darkest = min(_DARKEST, max(_BLACK, low + (high - low) // _DARK_SHARE))
+    return darkest, max(high + 1, darkest + _NARROW)
 
 
 def form_of(tokens: Tokens) -> npt.NDArray[np.int64]:

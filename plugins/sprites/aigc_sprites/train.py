@@ -56,10 +56,10 @@ class SpriteConfig(FitConfig):
 
     network: Literal["painter", "reader"] = "painter"
     batch: int = Field(default=32, ge=1, le=4096)
-    ema: float = Field(default=0.998, ge=0, lt=1)
-    channels: tuple[int, ...] = (32, 80, 128, 160)
-    down: tuple[tuple[int, ...], ...] = ((), (1,), (1, 2), (1, 2))
-    up: tuple[tuple[int, ...], ...] = ((1,), (1, 1), (1, 1))
+    ema: float = Field(default=0.999, ge=0, lt=1)
+    channels: tuple[int, ...] = (48, 96, 128, 160)
+    down: tuple[tuple[int, ...], ...] = ((1,), (1,), (1, 2), (1, 2))
+    up: tuple[tuple[int, ...], ...] = ((1, 1), (1, 1), (1, 1))
 
 
 class SpriteTrainer(Trainer[SpriteConfig]):
@@ -146,7 +146,7 @@ def _parts(items: Sequence[Drawing]) -> Iterator[Sequence[Drawing]]:
 
 
 def _learned(learned: Sequence[Drawing]) -> modelfile.Tensors:
-    """What the network learned from: label, colors to color others of the label with, bits to know a copy by.
+    """What the network learned from: what can be told of each, colors to color others with, bits to know a copy by.
 
     The bits are those of each picture as it is and as the generator would have cleaned it.
     """
@@ -159,8 +159,7 @@ def _learned(learned: Sequence[Drawing]) -> modelfile.Tensors:
     ]
     return {
         f"{LEARNED}colors": np.stack([one.ramps for one in learned]),
-        f"{LEARNED}labels": np.array([m.LABELS.index(one.label) for one in learned], dtype=np.uint8),
-        f"{LEARNED}materials": np.array([m.materials_of(one.tokens) for one in learned], dtype=np.uint8),
+        f"{LEARNED}told": np.stack([m.describe(one.tokens, one.label, one.word) for one in learned]).astype(np.uint8),
         f"{LEARNED}codes": np.stack([pack(np.stack(both)) for both in codes]),
     }
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 @pytest.fixture(autouse=True)
 def no_training_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing was learned from."""
-    monkeypatch.setattr(proof, "nearest", lambda *_: 500)
+    monkeypatch.setattr(proof, "nearest", lambda views, *_: [500] * len(views))
 
 
 def verdict(asset: dict[str, Any], **params: Any) -> tuple[bool, str]:
@@ -47,7 +47,7 @@ def test_every_false_proof_of_the_kit_is_refused() -> None:
 def test_a_copy_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = pixels_of(slime())
     known = Copies(pack(bits_of(pixels > 0, pixels.astype(np.int64))[None]))
-    monkeypatch.setattr(proof, "nearest", lambda shown, light, *_: known.distance(shown, light))
+    monkeypatch.setattr(proof, "nearest", lambda views, *_: known.distances(views))
     asset = Sprite.model_validate(slime())
     assert checks.check(asset, SpriteParams()).constraint == "copy"
 
@@ -59,16 +59,16 @@ def test_the_copy_check_asks_the_shipped_model_and_the_own_one(
     asked: list[Path] = []
 
     class Far:
-        def distance(self, *_: Any) -> int:
-            return 400
+        def distances(self, views: list[Any]) -> list[int]:
+            return [400] * len(views)
 
     def copies(folder: Path) -> Far:
         asked.append(folder)
         return Far()
 
     monkeypatch.setattr(proof, "copies", copies)
-    shown, light = np.ones((32, 32), np.bool_), np.ones((32, 32), np.int64)
-    assert proof.nearest(shown, light, "walker", tmp_path) == 400
+    view = np.ones((32, 32), np.bool_), np.ones((32, 32), np.int64)
+    assert proof.nearest([view, view], "walker", tmp_path) == [400, 400]
     assert asked == [proof.WEIGHTS / "walker", tmp_path]
 
 
@@ -137,22 +137,30 @@ def test_a_tile_goes_on_at_its_sides() -> None:
     assert verdict(tile, kind="tile") == (False, "seam")
 
 
+def test_a_build_is_held_to() -> None:
+    area = int((pixels_of(slime()) > 0).sum())
+    assert area >= 400, "the slime is large"
+    assert verdict(slime(), build="large") == (True, "")
+    assert verdict(slime(), build="tiny") == verdict(slime(), build="medium") == (False, "pixels")
+
+
 class Opinion:
-    """A reader that believes in nothing but a robe and a dragon."""
+    """A reader that believes in nothing but dragons and snakes."""
 
-    def words(self, pictures: np.ndarray, slot: str) -> dict[str, np.ndarray]:
-        return {tag: np.full(len(pictures), 9000 if tag == "robe" else 100) for tag in ("robe", "plate")}
-
-    def classes(self, pictures: np.ndarray, kind: str) -> dict[str, np.ndarray]:
-        return {name: np.full(len(pictures), 9000 if name == "dragon" else 100) for name in ("dragon", "demon")}
+    def believed(self, pictures: np.ndarray, asked: list[tuple[str, str]]) -> list[int]:
+        assert len(pictures) == len(asked)
+        return [900 if answer in (("monster", "dragon"), ("animal", "snake")) else 10 for answer in asked]
 
 
 def test_the_reader_must_find_what_a_sprite_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "reader", Opinion)
-    for name, right in (("dragon", True), ("demon", False)):
+    for tags, right in ((["dragon"], ""), (["demon"], "tags"), (["animal", "snake"], "tags")):
         asset = slime()
-        asset["figures"][0]["layers"][0]["tags"] = [name]
-        assert verdict(asset, type=name) == ((True, "") if right else (False, "tags"))
+        asset["figures"][0]["layers"][0]["tags"] = tags
+        assert verdict(asset, type=tags[0]) == (not right, right)
+    asset = slime()
+    asset["figures"][0]["layers"][0]["tags"] = ["animal"]
+    assert verdict(asset, type="animal", tag="snake") == (False, "type")
 
 
 def test_other_sizes_are_measured_on_their_own_scale() -> None:

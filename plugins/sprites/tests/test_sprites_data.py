@@ -96,7 +96,9 @@ def test_groups_are_learned_from_or_held_out_as_a_whole(source: Path, tmp_path: 
     ("slot", "name", "tags"),
     [
         ("body", "robe_black_gold", ("robe",)),
-        ("body", "leather_armour3", ("leather",)),
+        ("body", "leather_jacket3", ("leather",)),
+        ("weapon", "artefact/urand_axe_of_woe", ("axe",)),
+        ("wall", "lab-rock2", ("rock",)),
         ("hand1", "long_sword", ("sword",)),
         ("hand1", "swordfish", ()),
         ("head", "wizard_blue", ("hat",)),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
+from aigc_sprites import model as m
+from aigc_sprites.data.words import NOT_LEARNED
+from aigc_sprites.draw import SpriteModel
 from aigc_sprites.generator import Sprites
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.sprite import FACINGS, Sprite
@@ -32,6 +36,12 @@ def made(params: dict[str, Any], tries: int = 12) -> Sprite:
     raise AssertionError(f"none of {tries} attempts passes")
 
 
+def test_tags_that_were_not_learned_are_not_offered() -> None:
+    told = SpriteModel(resolve(Sprites.models["painter"]).path).told
+    seen = np.bincount(told[:, m.INDEX["word"]], minlength=len(m.WORDS) + 1)
+    assert {word for word, count in zip(m.WORDS, seen, strict=False) if count < 2} == NOT_LEARNED
+
+
 def test_a_hero_wears_what_is_asked_in_the_asked_colors() -> None:
     wear = {"body": "robe", "legs": None, "hand2": "shield"}
     found = made({"kind": "hero", "wear": wear, "palette": "dusk", "colors": 16})
@@ -48,6 +58,13 @@ def test_a_walker_looks_everywhere_and_a_cast_has_its_members() -> None:
     assert [frame.facing for frame in walker.frames] == [facing for facing in FACINGS for _ in range(2)]
     cast = made({"kind": "cast", "of": "monster", "members": 3}, tries=3)
     assert len({figure.name for figure in cast.figures}) == 3
+    for place, figure in enumerate(cast.figures, 1):
+        assert figure.name == "-".join((*figure.layers[0].tags, str(place)))
+
+
+def test_an_asked_tag_is_drawn_and_read() -> None:
+    (figure,) = made({"kind": "item", "type": "weapon", "tag": "sword"}).figures
+    assert figure.layers[0].tags == ("weapon", "sword")
 
 
 @pytest.mark.parametrize("size", [16, 24, 48])

@@ -36,22 +36,19 @@ def picture(tmp_path: Path) -> str:
     return str(path)
 
 
-class Ramps:
-    """A model that knows one set of colors."""
-
-    def ramps(self, label: str, tokens: np.ndarray, rng: Stream) -> np.ndarray:
-        return np.linspace(40, 220, MATERIALS * LEVELS * 3).reshape(MATERIALS, LEVELS, 3).astype(np.uint8)
+RAMPS = np.linspace(40, 220, MATERIALS * LEVELS * 3).reshape(MATERIALS, LEVELS, 3).astype(np.uint8)
 
 
 def made(params: SpriteParams, hidden_token: int = FIRST + 2) -> Sprite:
     """A sprite whose hidden pixels all get one token."""
     rng = Stream("made")
     plan = turns(params, params.figure, rng)
-    tokens = {}
+    tokens, ramps = {}, {}
     for part in (part for turn in plan for part in turn):
         known = np.full((32, 32), HIDDEN, np.uint8) if part.known is None else part.known
         tokens[part.name] = np.where(known == HIDDEN, hidden_token, known).astype(np.uint8)
-    found = assembled(Ramps(), params, [Drawn(plan, tokens, rng)])  # type: ignore[arg-type]
+        ramps[part.name] = RAMPS if part.ramps is None else part.ramps
+    found = assembled(params, [Drawn(plan, tokens, {}, ramps)])
     assert isinstance(found, Sprite)
     return found
 
@@ -236,4 +233,9 @@ def test_what_no_sprite_can_be_is_refused_before_anything_is_drawn(tmp_path: Pat
     assert "did you mean" in refusal({"kind": "hero", "race": "humen"}).lower()
     assert "wear belongs to a hero" in refusal({"kind": "item", "wear": {"body": "robe"}})
     assert "members belongs to a cast" in refusal({"kind": "item", "members": 3})
+    assert "tag 'sword' needs a type that has it: weapon" in refusal({"kind": "item", "tag": "sword"})
+    assert "did you mean 'sword'" in refusal({"kind": "item", "type": "weapon", "tag": "swrd"})
+    assert "did you mean 'brick'" in refusal({"kind": "tile", "tag": "brik"})
+    assert "tag belongs to" in refusal({"kind": "hero", "tag": "robe"})
+    assert "build belongs to" in refusal({"kind": "tile", "build": "tiny"})
     assert "a tile has no outline" in refusal({"kind": "tile", "outline": True})

@@ -48,8 +48,24 @@ def test_materials_are_numbered_by_area() -> None:
 
 
 def test_near_black_is_outline_whatever_its_hue() -> None:
-    tokens, _ = encode(picture(((5, 0, 0), (0, 0, 6))))
-    assert set(np.unique(tokens)) == {CLEAR, DARK}
+    tokens, _ = encode(picture(((5, 0, 0), (0, 0, 6)), ((200, 180, 90),)))
+    lit = tokens[tokens >= FIRST]
+    assert set(np.unique(tokens)) == {CLEAR, DARK, *np.unique(lit)}
+    assert len(np.unique(lit)) == 1
+
+
+def test_a_dark_picture_has_no_fewer_levels_than_a_light_one() -> None:
+    shades = np.linspace(0, 1, 32)[None, :, None]
+    dark, light = (low + shades * (high - low) for low, high in ((8, 60), (90, 250)))
+    found = []
+    for gray in (dark, light):
+        pixels = np.concatenate([np.broadcast_to(gray, (32, 32, 3)), np.full((32, 32, 1), 255)], axis=2)
+        tokens, ramps = encode(pixels.astype(np.uint8))
+        found.append(len(np.unique(tokens[tokens >= FIRST])))
+        shown = colors_of(ramps)[tokens, 0].astype(int)[:, 4:]
+        assert np.abs(shown - pixels[:, 4:, 0].astype(int)).max() <= 20, "and keeps how light it is"
+    assert found[0] == LEVELS
+    assert found[1] >= LEVELS - 2
 
 
 def test_nothing_is_nothing() -> None:

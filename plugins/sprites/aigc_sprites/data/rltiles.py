@@ -83,7 +83,7 @@ def _told(name: str) -> Entry | None:
         return None
     label = parents[0]
     kind = {"player": "layer", "mon": "monster", "item": "item", "dngn": "tile"}[top]
-    return Entry(name, kind, label, tags_of(label, stem) if kind == "layer" else (), group_of(stem))
+    return Entry(name, kind, label, tags_of(label, "/".join((*folders[1:], stem))), group_of(stem))
 
 
 def _known(top: str, folders: list[str]) -> Iterator[str]:

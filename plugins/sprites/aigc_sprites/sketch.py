@@ -1,0 +1,204 @@
+"""One figure while it is drawn: picture over picture, each looked at before another lies on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aigc_content import Request, Stream
+from aigc_sprites import model as m
+from aigc_sprites.assemble import Drawn
+from aigc_sprites.craft import LIMITS, craft
+from aigc_sprites.draw import Canvas, SpriteModel, schedule_of
+from aigc_sprites.params import SpriteParams
+from aigc_sprites.plan import Part, Turns, sizes_of, turns
+from aigc_sprites.proof import READABLE, reader
+from aigc_sprites.reader import BELIEVED
+from aigc_sprites.sprite import SIDE
+from aigc_sprites.tidy import smooth
+from aigc_sprites.tokens import CLEAR, HIDDEN, Ramps, Tokens, colors_of
+
+_SURE = 100  # percent of an even share: what the reader believes as much as this becomes a tag
+_TRIES = 3  # times that a layer of a hero or a picture of a walker is drawn
+_MASS = 80  # thousandths in which the area of a walker's picture may differ from that of the one that looks down
+_HIPS = 55  # percent of a walker's height from the top
+
+
+@dataclass(eq=False)
+class Sketch:
+    """One figure while it is drawn.
+
+    Attributes:
+        turns: what is to be drawn.
+        rng: its own random numbers.
+        params: what was asked for.
+        drawn: tokens (32, 32) of each picture, by name.
+        words: the word that each was told.
+        tags: of pictures that show more than was asked.
+        sound: whether it is known to pass alone.
+    """
+
+    turns: Turns
+    rng: Stream
+    params: SpriteParams
+    drawn: dict[str, Tokens] = field(default_factory=dict)
+    words: dict[str, int] = field(default_factory=dict)
+    tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    sound: bool = False
+
+    def begin_again(self, number: int) -> None:
+        """Forget what was drawn, and draw by other random numbers."""
+        self.rng = self.rng.child(f"again/{number}")
+        self.turns = turns(self.params, self.params.figure, self.rng.child("plan"))
+        self.drawn, self.words, self.tags = {}, {}, {}
+
+    def keep(self, part: Part, canvas: Canvas) -> None:
+        """Take a drawn picture, unless a walker has one already whose area is nearer to that of its first."""
+        tokens = canvas.tokens if canvas.tile else smooth(canvas.tokens)
+        tokens = np.where(canvas.known == HIDDEN, tokens, canvas.known)
+        if part.name in self.drawn and part.tries > 1:
+            wanted = int((self.drawn["down"] != CLEAR).sum())
+            old, new = (abs(int((one != CLEAR).sum()) - wanted) for one in (self.drawn[part.name], tokens))
+            if old <= new:
+                return
+        self.drawn[part.name] = tokens
+        self.words[part.name] = int(canvas.told[m.INDEX["word"]])
+        self.tags.pop(part.name, None)
+
+    def lacks(self, part: Part) -> int:
+        """1 where a walker's picture that is drawn again had too few pixels, -1 where it had too many."""
+        if part.name not in self.drawn:
+            return 0
+        own, wanted = (int((self.drawn[name] != CLEAR).sum()) for name in (part.name, "down"))
+        return (own < wanted) - (own > wanted)
+
+    def claims(self, part: Part) -> list[tuple[str, str]]:
+        """What a picture is to show: of each claim the family of answers of the reader, and the answer."""
+        kind, _, name = part.label.partition("/")
+        found = [(name if kind == "layer" else kind, tag) for tag in part.tags[:1]]
+        word = self.words[part.name]
+        if word < len(m.WORDS) and kind != "walker":
+            family, _, tag = m.WORDS[word].partition("/")
+            found.append((family, tag))
+        return list(dict.fromkeys(found))
+
+    def misfit(self, part: Part) -> bool:
+        """Whether a picture cannot pass: a layer tears its hero into pieces, a walker loses or gains mass."""
+        own, under = self.drawn[part.name] != CLEAR, self.beneath(part) != CLEAR
+        kind, limits = self.params.figure, LIMITS[self.params.figure]
+        if kind not in ("hero", "walker") or part.known is not None:
+            return False
+        if kind == "walker" and part.beneath:
+            wanted = int((self.drawn["down"] != CLEAR).sum())
+            return abs(int(own.sum()) - wanted) * 1000 > _MASS * wanted
+        found = craft((own | under).astype(np.uint8), np.zeros(2, np.bool_))
+        bulk = kind == "hero" or (limits.least <= found.opaque <= limits.most and found.border <= limits.border)
+        return not bulk or found.main < limits.main
+
+    def beneath(self, part: Part) -> Tokens:
+        """What lies beneath a picture, (32, 32)."""
+        under = np.zeros((SIDE, SIDE), np.uint8)
+        for name in part.beneath:
+            under = np.where(self.drawn[name] != CLEAR, self.drawn[name], under)
+        return under
+
+
+def sketches_of(request: Request[SpriteParams]) -> list[Sketch]:
+    """What is to be drawn for a request: one figure, or the members of a cast."""
+    params = request.params
+    streams = [request.rng]
+    if params.kind == "cast":
+        streams = [request.rng.child(f"member/{place}") for place in range(params.members)]
+    return [Sketch(turns(params, params.figure, rng.child("plan")), rng, params) for rng in streams]
+
+
+class Sketcher:
+    """Draws figures.
+
+    Args:
+        model: the network.
+    """
+
+    def __init__(self, model: SpriteModel) -> None:
+        self._model = model
+
+    def draw(self, figures: Sequence[Sketch]) -> None:
+        """All pictures of some figures, turn by turn."""
+        for turn in range(max((len(figure.turns) for figure in figures), default=0)):
+            busy = [
+                (figure, part, self._canvas(figure, part, number))
+                for figure in figures
+                if turn < len(figure.turns)
+                for part in figure.turns[turn]
+                for number in range(part.tries)
+            ]
+            for again in range(_TRIES):
+                self._model.draw([canvas for _, _, canvas in busy])
+                for figure, part, canvas in busy:
+                    figure.keep(part, canvas)
+                weak = self._looked_at([(figure, part) for figure, part, _ in busy])
+                busy = [
+                    (figure, part, self._canvas(figure, part, (again + 1) * part.tries + number))
+                    for figure, part in weak
+                    for number in range(part.tries)
+                ]
+                if not busy:
+                    break
+
+    def finished(self, figure: Sketch) -> Drawn:
+        """What was drawn, with its colors."""
+        parts = [part for turn in figure.turns for part in turn]
+        ramps = {part.name: self._ramps(figure, part) for part in parts}
+        return Drawn(figure.turns, figure.drawn, figure.tags, ramps)
+
+    def _looked_at(self, drawn: Sequence[tuple[Sketch, Part]]) -> list[tuple[Sketch, Part]]:
+        """The pictures of heroes and walkers that would not pass: by their shape, or by what the reader sees in them.
+
+        They are drawn again before others lie on them, so that one bad glove does not cost a whole hero. What the
+        reader surely sees of what was not asked becomes a tag.
+        """
+        asked = [(figure, part, *one) for figure, part in drawn for one in figure.claims(part) if one[0] in READABLE]
+        pictures = [colors_of(self._ramps(figure, part))[figure.drawn[part.name]] for figure, part, *_ in asked]
+        believed = reader().believed(np.stack(pictures), [(one[2], one[3]) for one in asked]) if asked else []
+        unlike: set[Part] = set()
+        for (figure, part, _, tag), share in zip(asked, believed, strict=True):
+            if tag in part.tags and share < BELIEVED:
+                unlike.add(part)
+            elif tag not in part.tags and share >= _SURE:
+                figure.tags[part.name] = (*part.tags, tag)
+        once = dict.fromkeys(drawn)  # a part of several tries stands there several times
+        return [
+            (figure, part)
+            for figure, part in once
+            if figure.misfit(part) or (part in unlike and figure.params.figure == "hero" and part.known is None)
+        ]
+
+    def _ramps(self, figure: Sketch, part: Part) -> Ramps:
+        """The colors of a picture: its own, and those of walkers fit all of their pictures."""
+        if part.ramps is not None:
+            return part.ramps
+        if figure.params.figure == "walker":
+            label, tokens = "walker/down", np.stack([figure.drawn[name] for name in sorted(figure.drawn)])
+            return self._model.ramps(label, tokens, figure.rng.child("colors"))
+        rng = figure.rng.child(f"colors/{part.name}")
+        return self._model.ramps(part.label, figure.drawn[part.name], rng, figure.words[part.name])
+
+    def _canvas(self, figure: Sketch, part: Part, number: int) -> Canvas:
+        """A picture with what is known of it, and all that is told about it."""
+        tokens = np.full((SIDE, SIDE), HIDDEN, np.uint8) if part.known is None else part.known.copy()
+        stream = figure.rng.child(f"pixels/{part.name}").child(str(number))
+        under, told = figure.beneath(part), part.told.copy()
+        if part.label.startswith("walker/") and part.beneath:
+            found = m.describe(under, part.label, len(m.WORDS))
+            for name in ("size", "materials"):
+                told[m.INDEX[name]] = found[m.INDEX[name]]
+            told[m.INDEX["size"]] += figure.lacks(part)
+            if part.label.endswith(m.STEP):
+                rows = np.flatnonzero((under != CLEAR).any(axis=1))
+                hips = int(rows[0] + (rows[-1] - rows[0]) * _HIPS // 100) if len(rows) else 0
+                tokens[:hips] = under[:hips]  # a step is made by the legs
+        elif part.known is None:
+            told = self._model.ask(told, stream.child("asked"), sizes_of(figure.params))
+        return Canvas(tokens, under, told, stream, figure.params.temperature, schedule_of(part.label))
