@@ -62,6 +62,11 @@ def test_plugin_may_document_its_own_codes(tmp_path: Path, monkeypatch: pytest.M
     assert pages["R001"].name == "unknown-key"
 
 
+def test_shipped_plugins_take_no_code_of_the_host() -> None:
+    for pages in (HOST.parent / "plugins").glob("*/aigc_*/errors.md"):
+        assert not set(read_pages(pages)) & set(read_pages(PAGES)), pages
+
+
 def test_message_has_its_parts() -> None:
     error = RecipeError("R001", "unknown key 'x'", where="r.yaml:3:5", allowed="a, b", remedy="remove it")
     assert str(error) == "r.yaml:3:5: R001: unknown key 'x'\n  allowed: a, b\n  remedy: remove it"

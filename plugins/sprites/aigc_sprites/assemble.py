@@ -67,16 +67,10 @@ def assembled(params: SpriteParams, figures: Sequence[Drawn]) -> Sprite | Infeas
             return Infeasible("empty", f"nothing was drawn for {empty[0]}")
         tags = {part.name: figure.tags.get(part.name, part.tags) for part in parts}
         layers = [Layer(name=name, tags=tags[name]) for name in tags if name not in empty]
-        name = params.figure if len(figures) == 1 else _member_name(params, layers, place + 1)
+        name = params.figure if len(figures) == 1 else f"{params.figure}-{place + 1}"
         found.append(_figure(name, params, layers, shown))
     written = tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colors.tolist())
     return _without_unused(Sprite(kind=params.kind, size=params.size, palette=written, figures=tuple(found)))
-
-
-def _member_name(params: SpriteParams, layers: Sequence[Layer], number: int) -> str:
-    """Of a member of a cast, after what it shows: ``undead-ghost-2``."""
-    shown = layers[0].tags if params.figure in ("monster", "item") else (params.figure,)
-    return "-".join((*shown, str(number)))
 
 
 def _wanted(params: SpriteParams) -> set[str]:

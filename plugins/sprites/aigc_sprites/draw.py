@@ -70,7 +70,7 @@ class Schedule:
         return self.hot if self.forms == 1 else self.hot + (self.cold - self.hot) * part / (self.forms - 1)
 
 
-CALM = Schedule(forms=6, lights=2, forms_again=3, lights_again=3, cold=0.35, light=0.3)
+CALM = Schedule(forms=6, lights=2, forms_again=3, lights_again=3, cold=0.35, light=0.3, crumb=150)
 """Of creatures and things: fields of even light instead of a speckled inside, as near to real pictures as others."""
 GROUND = Schedule(lights=6, forms_again=3, light=0.45)
 """Of tiles, whose grain is what they are."""
@@ -82,20 +82,13 @@ WALKING = Schedule(forms=8, lights=3, forms_again=3, lights_again=3, cold=0.4, l
 """Of walkers, whose pictures must fit each other."""
 
 _LARGE = ("base", "body", "cloak", "hand1", "hand2")
+_SCHEDULES = {"monster": CALM, "item": CALM, "tile": GROUND, "walker": WALKING}
 
 
 def schedule_of(label: str) -> Schedule:
     """How pictures of a label are drawn."""
     kind, _, name = label.partition("/")
-    if kind == "walker":
-        return WALKING
-    if kind in ("monster", "item"):
-        return CALM
-    if kind == "tile":
-        return GROUND
-    if kind == "layer":
-        return GUIDED if name in _LARGE else SMALL
-    return Schedule()
+    return _SCHEDULES.get(kind, GUIDED if name in _LARGE else SMALL)
 
 
 def left(part: int, parts: int, cells: int) -> int:
@@ -175,9 +168,7 @@ def _step(canvas: Canvas, order: npt.NDArray[np.int64], stage: int, part: int) -
     if end == start:
         return None
     canvas.told[m.INDEX["rate"]] = m.rate_condition(cells - start, canvas.tokens.size)
-    height, width = canvas.tokens.shape
-    move = (canvas.rng.integer(height), canvas.rng.integer(width)) if canvas.tile else (0, 0)
-    return _Step(canvas, order[start:end], move)
+    return _shifted(canvas, order[start:end])
 
 
 def _again(canvas: Canvas, cells: npt.NDArray[np.int64], stage: int) -> _Step:
@@ -185,9 +176,13 @@ def _again(canvas: Canvas, cells: npt.NDArray[np.int64], stage: int) -> _Step:
     drawn = canvas.tokens.flat[cells]
     canvas.tokens.flat[cells] = HIDDEN if stage == m.FORM else unlit(form_of(drawn))
     canvas.told[m.INDEX["rate"]] = m.rate_condition(len(cells), canvas.tokens.size)
+    return _shifted(canvas, cells)
+
+
+def _shifted(canvas: Canvas, cells: npt.NDArray[np.int64]) -> _Step:
+    """A step; a tile is rolled anywhere meanwhile."""
     height, width = canvas.tokens.shape
-    move = (canvas.rng.integer(height), canvas.rng.integer(width)) if canvas.tile else (0, 0)
-    return _Step(canvas, cells, move)
+    return _Step(canvas, cells, (canvas.rng.integer(height), canvas.rng.integer(width)) if canvas.tile else (0, 0))
 
 
 def _fill(step: _Step, scores: np.ndarray, stage: int, part: int) -> None:

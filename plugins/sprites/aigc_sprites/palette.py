@@ -65,7 +65,7 @@ class Palette(Written):
 
         Raises:
             ValueError: not text.
-            InputError: S001 to S008, or the host's I001 to I004.
+            InputError: SPR001 to SPR008, or the host's I001 to I004.
         """
         if not isinstance(value, str) or not value.strip():
             raise ValueError("the name of a palette, or a file, is expected")
@@ -102,11 +102,11 @@ def shipped_palette(name: str) -> Palette:
     """A palette that the plugin ships; read once a process.
 
     Raises:
-        InputError: S001, there is none of that name.
+        InputError: SPR001, there is none of that name.
     """
     if name not in shipped_names():
         raise InputError(
-            "S001",
+            "SPR001",
             f"there is no palette {name!r}",
             allowed=f"{', '.join(shipped_names())}, or a file such as ./mine.gpl",
             remedy=did_you_mean(name, shipped_names(), "take one of these, or name a file with its suffix"),

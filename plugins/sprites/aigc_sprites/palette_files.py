@@ -54,13 +54,13 @@ def suffix_of(name: str) -> str:
     """The suffix of a palette file's name, in small letters.
 
     Raises:
-        InputError: S002, it is none of `SUFFIXES`.
+        InputError: SPR002, it is none of `SUFFIXES`.
     """
     suffix = PurePath(name).suffix.lower()
     if suffix not in SUFFIXES:
         found = f"{name!r} ends in {suffix!r}" if suffix else f"{name!r} has no suffix"
         remedy = did_you_mean(suffix, SUFFIXES, "save the palette in one of these formats")
-        raise InputError("S002", found, allowed=", ".join(SUFFIXES), remedy=remedy)
+        raise InputError("SPR002", found, allowed=", ".join(SUFFIXES), remedy=remedy)
     return suffix
 
 
@@ -75,9 +75,9 @@ def read_colors(file: InputFile, suffix: str) -> Colors:
         suffix: as `suffix_of` gives it.
 
     Raises:
-        InputError: S003 broken, S004 fewer than two colors, S005 more than `MAX_COLORS`, S006 a
-            palette file of more than `MAX_TEXT_BYTES`, S007 a picture of more than `MAX_PIXELS`, S008 a broken one;
-            I003, a text is not UTF-8.
+        InputError: SPR003 broken, SPR004 fewer than two colors, SPR005 more than `MAX_COLORS`, SPR006 a
+            palette file of more than `MAX_TEXT_BYTES`, SPR007 a picture of more than `MAX_PIXELS`, SPR008 a
+            broken one; I003, a text is not UTF-8.
     """
     where = str(file.path)
     if suffix == ".png":
@@ -88,16 +88,16 @@ def read_colors(file: InputFile, suffix: str) -> Colors:
         if len(file.data) > MAX_TEXT_BYTES:
             found = f"has {len(file.data):,} bytes, too many for a palette"
             remedy = "name a palette file; a picture must be a .png"
-            raise InputError("S006", found, where=where, allowed=f"at most {MAX_TEXT_BYTES:,} bytes", remedy=remedy)
+            raise InputError("SPR006", found, where=where, allowed=f"at most {MAX_TEXT_BYTES:,} bytes", remedy=remedy)
         colors = np.array(list(dict.fromkeys(_READERS[suffix](file))), np.uint8).reshape(-1, 3)
     if len(colors) < 2:
         found = "is of one color" if len(colors) else "has no color"
         remedy = "a figure needs an outline and a fill at least: name a palette of more colors"
-        raise InputError("S004", found, where=where, allowed=f"2 to {MAX_COLORS} colors", remedy=remedy)
+        raise InputError("SPR004", found, where=where, allowed=f"2 to {MAX_COLORS} colors", remedy=remedy)
     if len(colors) > MAX_COLORS:
         found = f"has {len(colors)} different colors"
         remedy = f"leave out the colors that you need least, or save them as a .png, which is reduced to {REDUCED}"
-        raise InputError("S005", found, where=where, allowed=f"2 to {MAX_COLORS} colors", remedy=remedy)
+        raise InputError("SPR005", found, where=where, allowed=f"2 to {MAX_COLORS} colors", remedy=remedy)
     return colors
 
 
@@ -147,7 +147,7 @@ def _pal(file: InputFile) -> list[Rgb]:
             return [(red, green, blue) for red, green, blue in struct.iter_unpack("BBB", file.data)]
         found = f"does not begin with JASC-PAL, and has {len(file.data):,} bytes"
         allowed = f"JASC-PAL of version 0100, or {_BINARY_BYTES} bytes: red, green and blue of 256 colors"
-        raise InputError("S003", found, where=f"{file.path}:1", allowed=allowed, remedy="save it as .gpl or .hex")
+        raise InputError("SPR003", found, where=f"{file.path}:1", allowed=allowed, remedy="save it as .gpl or .hex")
     lines = _lines(file)
     while lines and not lines[-1]:
         lines.pop()
@@ -167,7 +167,7 @@ def _pal(file: InputFile) -> list[Rgb]:
         colors.append((values[0], values[1], values[2]))
     if len(colors) != int(head[2]):
         found = f"line 3 says {int(head[2])} colors, and {len(colors)} follow"
-        raise InputError("S003", found, where=f"{file.path}:3", remedy="correct the number, or export again")
+        raise InputError("SPR003", found, where=f"{file.path}:3", remedy="correct the number, or export again")
     return colors
 
 
@@ -192,7 +192,7 @@ def _numbers(line: str, count: int, *, more: bool = False) -> list[int] | None:
 def _broken(file: InputFile, number: int, line: str, allowed: str) -> InputError:
     shown = line if len(line) <= 40 else f"{line[:37]}..."
     found = f"the line is {shown!r}" if line else "the line is empty or missing"
-    return InputError("S003", found, where=f"{file.path}:{number}", allowed=allowed, remedy=_AGAIN)
+    return InputError("SPR003", found, where=f"{file.path}:{number}", allowed=allowed, remedy=_AGAIN)
 
 
 def picture_colors(png: bytes, where: str) -> tuple[Colors, npt.NDArray[np.int64]]:
@@ -207,7 +207,7 @@ def picture_colors(png: bytes, where: str) -> tuple[Colors, npt.NDArray[np.int64
         `OPAQUE` are left out; samples of 16 bits keep the upper 8.
 
     Raises:
-        InputError: S007 more than `MAX_PIXELS`, S008 not a PNG picture, or broken.
+        InputError: SPR007 more than `MAX_PIXELS`, SPR008 not a PNG picture, or broken.
     """
     rgba = picture_pixels(png, where).reshape(-1, 4)
     shown = rgba[rgba[:, 3] >= OPAQUE].astype(np.int64)
@@ -222,7 +222,7 @@ def picture_colors(png: bytes, where: str) -> tuple[Colors, npt.NDArray[np.int64
 def picture_pixels(png: bytes, where: str) -> npt.NDArray[np.uint8]:
     """The pixels of a PNG picture of any mode, RGBA (H, W, 4). Takes and raises what `picture_colors` does."""
     if png[:8] != b"\x89PNG\r\n\x1a\n" or png[12:16] != b"IHDR" or len(png) < 33:
-        raise InputError("S008", "is not a PNG picture", where=where, remedy="save the picture as PNG")
+        raise InputError("SPR008", "is not a PNG picture", where=where, remedy="save the picture as PNG")
     width, height = struct.unpack(">II", png[16:24])
     _check_size(width, height, where)
     try:
@@ -231,7 +231,7 @@ def picture_pixels(png: bytes, where: str) -> npt.NDArray[np.uint8]:
             return _decoded(image)
     except _UNREADABLE as error:
         found = f"the picture is broken: {error}"
-        raise InputError("S008", found, where=where, remedy="save the picture as PNG again") from None
+        raise InputError("SPR008", found, where=where, remedy="save the picture as PNG again") from None
 
 
 def opaque_or_clear(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -244,7 +244,7 @@ def _check_size(width: int, height: int, where: str) -> None:
     if width * height > MAX_PIXELS:
         found = f"the picture has {width:,} x {height:,} pixels"
         remedy = "make it smaller without smoothing"
-        raise InputError("S007", found, where=where, allowed=f"at most {MAX_PIXELS:,} in all", remedy=remedy)
+        raise InputError("SPR007", found, where=where, allowed=f"at most {MAX_PIXELS:,} in all", remedy=remedy)
 
 
 def _decoded(image: Image.Image) -> npt.NDArray[np.uint8]:

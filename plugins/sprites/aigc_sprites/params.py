@@ -92,7 +92,7 @@ class SpriteParams(Params):
     def _known(self) -> Self:
         types = {"monster": CREATURES, "item": THINGS, "tile": GROUNDS}.get(self.figure, ())
         if self.type is not None and self.type not in types:
-            raise ValueError(_unknown(f"a {self.figure} of type {self.type!r}", self.type, types))
+            raise ValueError(_unknown(f"{self.figure} of type {self.type!r}", self.type, types))
         if self.tag is not None and not types:
             raise ValueError(f"tag belongs to a monster, an item or a tile, and this is a {self.kind}")
         if self.tag is not None and self.tag not in OFFERED.get(self.type or "", ()):
@@ -104,12 +104,12 @@ class SpriteParams(Params):
         if self.build is not None and self.figure not in ("monster", "item"):
             raise ValueError(f"build belongs to a monster or an item, and this is a {self.kind}")
         if self.race not in RACES:
-            raise ValueError(_unknown(f"a race {self.race!r}", self.race, RACES))
+            raise ValueError(_unknown(f"race {self.race!r}", self.race, RACES))
         for slot, tag in (self.wear or {}).items():
             if slot not in LAYERS:
-                raise ValueError(_unknown(f"a layer {slot!r}", slot, LAYERS))
+                raise ValueError(_unknown(f"layer {slot!r}", slot, LAYERS))
             if tag is not None and tag not in OFFERED.get(slot, ()):
-                raise ValueError(_unknown(f"{slot}: {tag!r}", tag, OFFERED.get(slot, ())))
+                raise ValueError(_unknown(f"tag {tag!r} of the layer {slot}", tag, OFFERED.get(slot, ())))
         if self.outline and self.figure == "tile":
             raise ValueError("a tile has no outline")
         self._check_sources()
@@ -140,7 +140,7 @@ class SpriteParams(Params):
             known = tuple(layer.name for layer in self.redraw.asset.figure.layers)
             for name in self.redraw.layers:
                 if name not in known:
-                    raise ValueError(_unknown(f"a layer {name!r} in {self.redraw.asset.name}", name, known))
+                    raise ValueError(_unknown(f"layer {name!r} in {self.redraw.asset.name}", name, known))
             kept = [self.redraw.asset.layer(name) for name in known if name not in self.redraw.layers]
             if kept:
                 shown = np.concatenate([layer[layer[..., 3] > 0][:, :3] for layer in kept])
@@ -165,6 +165,8 @@ def _unknown_tag(tag: str, type: str | None, types: tuple[str, ...]) -> str:
     having = [one for one in types if tag in OFFERED.get(one, ())]
     if type is None and having:
         return f"tag {tag!r} needs a type that has it: {' or '.join(having)}"
+    if having:
+        return f"a {type} has no tag {tag!r}, but this has: {' or '.join(having)}"
     within = types if type is None else (type,)
     names = tuple(dict.fromkeys(name for one in within for name in OFFERED.get(one, ())))
     return _unknown(f"tag {tag!r}" + ("" if type is None else f" of a {type}"), tag, names)

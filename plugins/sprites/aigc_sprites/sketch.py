@@ -59,9 +59,8 @@ class Sketch:
         tokens = canvas.tokens if canvas.tile else smooth(canvas.tokens)
         tokens = np.where(canvas.known == HIDDEN, tokens, canvas.known)
         if part.name in self.drawn and part.tries > 1:
-            wanted = int((self.drawn["down"] != CLEAR).sum())
-            old, new = (abs(int((one != CLEAR).sum()) - wanted) for one in (self.drawn[part.name], tokens))
-            if old <= new:
+            old, new, wanted = (_area(one) for one in (self.drawn[part.name], tokens, self.drawn["down"]))
+            if abs(old - wanted) <= abs(new - wanted):
                 return
         self.drawn[part.name] = tokens
         self.words[part.name] = int(canvas.told[m.INDEX["word"]])
@@ -71,7 +70,7 @@ class Sketch:
         """1 where a walker's picture that is drawn again had too few pixels, -1 where it had too many."""
         if part.name not in self.drawn:
             return 0
-        own, wanted = (int((self.drawn[name] != CLEAR).sum()) for name in (part.name, "down"))
+        own, wanted = (_area(self.drawn[name]) for name in (part.name, "down"))
         return (own < wanted) - (own > wanted)
 
     def claims(self, part: Part) -> list[tuple[str, str]]:
@@ -86,14 +85,14 @@ class Sketch:
 
     def misfit(self, part: Part) -> bool:
         """Whether a picture cannot pass: a layer tears its hero into pieces, a walker loses or gains mass."""
-        own, under = self.drawn[part.name] != CLEAR, self.beneath(part) != CLEAR
         kind, limits = self.params.figure, LIMITS[self.params.figure]
         if kind not in ("hero", "walker") or part.known is not None:
             return False
         if kind == "walker" and part.beneath:
-            wanted = int((self.drawn["down"] != CLEAR).sum())
-            return abs(int(own.sum()) - wanted) * 1000 > _MASS * wanted
-        found = craft((own | under).astype(np.uint8), np.zeros(2, np.bool_))
+            own, wanted = (_area(self.drawn[name]) for name in (part.name, "down"))
+            return abs(own - wanted) * 1000 > _MASS * wanted
+        shown = (self.drawn[part.name] != CLEAR) | (self.beneath(part) != CLEAR)
+        found = craft(shown.astype(np.uint8), np.zeros(2, np.bool_))
         bulk = kind == "hero" or (limits.least <= found.opaque <= limits.most and found.border <= limits.border)
         return not bulk or found.main < limits.main
 
@@ -103,6 +102,11 @@ class Sketch:
         for name in part.beneath:
             under = np.where(self.drawn[name] != CLEAR, self.drawn[name], under)
         return under
+
+
+def _area(tokens: Tokens) -> int:
+    """How many pixels show."""
+    return int((tokens != CLEAR).sum())
 
 
 def sketches_of(request: Request[SpriteParams]) -> list[Sketch]:

@@ -47,7 +47,8 @@ class Picture(Written):
 
         Raises:
             ValueError: not text.
-            InputError: S007 or S008, S009 another size than 32 x 32, S010 nothing shows; or the host's I001 to I004.
+            InputError: SPR007 or SPR008, SPR009 another size than 32 x 32, SPR010 nothing shows; or the host's
+                I001 to I004.
         """
         if not isinstance(value, str) or not value.strip():
             raise ValueError("the path of a PNG picture is expected")
@@ -57,11 +58,11 @@ class Picture(Written):
         if pixels.shape[:2] != (SIDE, SIDE):
             found = f"the picture has {pixels.shape[1]} x {pixels.shape[0]} pixels"
             remedy = "scale it in whole steps without smoothing, or put it on an empty picture of that size"
-            raise InputError("S009", found, where=where, allowed=f"{SIDE} x {SIDE}", remedy=remedy)
+            raise InputError("SPR009", found, where=where, allowed=f"{SIDE} x {SIDE}", remedy=remedy)
         plain = opaque_or_clear(pixels)
         if not plain.any():
             remedy = "draw what is to be seen with an alpha of 255"
-            raise InputError("S010", "the picture has no opaque pixel", where=where, remedy=remedy)
+            raise InputError("SPR010", "the picture has no opaque pixel", where=where, remedy=remedy)
         return cls(value, plain.tobytes(), file.sha256)
 
     def written(self, *, digests: bool) -> Any:
@@ -104,7 +105,7 @@ class Earlier(Written):
 
         Raises:
             ValueError: not text.
-            InputError: S011, it is no hero of 32 x 32 pixels; or the host's I001 to I004.
+            InputError: SPR011, it is no hero of 32 x 32 pixels; or the host's I001 to I004.
         """
         if not isinstance(value, str) or not value.strip():
             raise ValueError("the path of a .sprite.json is expected")
@@ -117,10 +118,10 @@ class Earlier(Written):
             first = error.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
             found = f"is no sprite: {place + ': ' if place else ''}{first['msg']}"
-            raise InputError("S011", found, where=where, remedy=remedy) from None
+            raise InputError("SPR011", found, where=where, remedy=remedy) from None
         if sprite.kind != "hero" or sprite.size != SIDE:
             found = f"is a {sprite.kind} of {sprite.size} x {sprite.size} pixels"
-            raise InputError("S011", found, where=where, allowed=f"a hero of {SIDE} x {SIDE}", remedy=remedy)
+            raise InputError("SPR011", found, where=where, allowed=f"a hero of {SIDE} x {SIDE}", remedy=remedy)
         return cls(value, sprite, file.sha256)
 
     def written(self, *, digests: bool) -> Any:

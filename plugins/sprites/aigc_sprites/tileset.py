@@ -52,7 +52,7 @@ def sprites_of(out: Path) -> dict[str, list[Pixels]]:
     """The first frame of every figure of a build, RGBA, by job.
 
     Raises:
-        InputError: S012, there is no build, it has no sprites, or they are of several sizes.
+        InputError: SPR012, there is no build, it has no sprites, or they are of several sizes.
     """
     remedy = "name the output folder of a build of sprites"
     found: dict[str, list[Pixels]] = {}
@@ -66,11 +66,11 @@ def sprites_of(out: Path) -> dict[str, list[Pixels]]:
                         sprite.colors[sprite.flat(figure, figure.frames[0])] for figure in sprite.figures
                     )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError("S012", f"cannot be read: {error}", where=str(out), remedy=remedy) from None
+        raise InputError("SPR012", f"cannot be read: {error}", where=str(out), remedy=remedy) from None
     sizes = sorted({picture.shape[0] for pictures in found.values() for picture in pictures})
     if len(sizes) != 1:
         told = f"has sprites of {' and '.join(map(str, sizes))} pixels" if sizes else "holds no sprites"
-        raise InputError("S012", told, where=str(out), allowed="sprites of one size", remedy=remedy)
+        raise InputError("SPR012", told, where=str(out), allowed="sprites of one size", remedy=remedy)
     return found
 
 
@@ -83,7 +83,7 @@ def combined(base: Path, drawn: Mapping[str, Sequence[Pixels]], image: str) -> t
         image: name of the picture.
 
     Raises:
-        InputError: S013, the base cannot be used, or has no such name; S007, S008, its picture.
+        InputError: SPR013, the base cannot be used, or has no such name; SPR007, SPR008, its picture.
     """
     where = str(base)
     try:
@@ -95,12 +95,12 @@ def combined(base: Path, drawn: Mapping[str, Sequence[Pixels]], image: str) -> t
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         remedy = "name a tileset of the levels plugin with square tiles"
-        raise InputError("S013", f"is no tileset: {error}", where=where, remedy=remedy) from None
+        raise InputError("SPR013", f"is no tileset: {error}", where=where, remedy=remedy) from None
     size = next(iter(drawn.values()))[0].shape[0]
     if size % old:
         remedy = f"make sprites of {old} or {3 * old} pixels" if old in (16, 24) else "take another base"
         found = f"has tiles of {old} pixels, of which {size} is no multiple"
-        raise InputError("S013", found, where=where, remedy=remedy)
+        raise InputError("SPR013", found, where=where, remedy=remedy)
     step = old + spacing
     tiles = [
         sheet[y : y + old, x : x + old].repeat(size // old, axis=0).repeat(size // old, axis=1)
@@ -111,7 +111,7 @@ def combined(base: Path, drawn: Mapping[str, Sequence[Pixels]], image: str) -> t
         if name not in looks:
             remedy = did_you_mean(name, list(looks), "name the job after what its sprites show")
             allowed = ", ".join(looks)
-            raise InputError("S013", f"shows no {name!r}", where=where, allowed=allowed, remedy=remedy)
+            raise InputError("SPR013", f"shows no {name!r}", where=where, allowed=allowed, remedy=remedy)
         looks[name] = _look(looks[name], [len(tiles) + place for place in range(len(pictures))])
         tiles += pictures
     page = np.zeros((-(-len(tiles) // COLUMNS) * size, COLUMNS * size, 4), np.uint8)
@@ -137,4 +137,4 @@ def _write(path: Path, data: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         remedy = "free some space, or name another folder"
-        raise InputError("S014", f"cannot be written: {error.strerror}", where=str(path), remedy=remedy) from None
+        raise InputError("SPR014", f"cannot be written: {error.strerror}", where=str(path), remedy=remedy) from None

@@ -71,7 +71,7 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         """Train for the configured time and write the model folder.
 
         Raises:
-            InputError: S020, the data cannot be used.
+            InputError: SPR020, the data cannot be used.
             ModelError: the model to continue from cannot be used.
         """
         sprites = load_set(run.data)
@@ -128,7 +128,7 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         """Held-out cross-entropy in nat a hidden pixel, by share hidden.
 
         Raises:
-            InputError: S020, the data cannot be used.
+            InputError: SPR020, the data cannot be used.
         """
         sprites = load_set(data)
         if modelfile.load(model)[0].get("format") == reader.FORMAT:

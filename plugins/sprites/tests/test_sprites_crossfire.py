@@ -102,7 +102,11 @@ def test_a_step_lies_over_who_stands_and_a_facing_over_who_looks_down(source: Pa
 
 @pytest.mark.parametrize(
     ("spoil", "code", "words"),
-    [("missing", "S021", "no crossfire.0"), ("cut", "S021", "cannot be read"), ("png", "S022", "no PNG picture")],
+    [
+        ("missing", "SPR021", "no crossfire.0"),
+        ("cut", "SPR021", "cannot be read"),
+        ("png", "SPR022", "no PNG picture"),
+    ],
 )
 def test_broken_sources_are_refused(source: Path, tmp_path: Path, spoil: str, code: str, words: str) -> None:
     path = next(source.rglob("crossfire.0"))

@@ -115,14 +115,14 @@ def test_colors_and_numbers_do_not_make_another_drawing() -> None:
 
 
 def test_folder_without_tiles_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="S021"):
+    with pytest.raises(InputError, match="SPR021"):
         import_rltiles(tmp_path, tmp_path)
 
 
 def test_broken_picture_is_named(source: Path, tmp_path: Path) -> None:
     path = tmp_path / "crawl" / "source" / "rltiles" / "mon" / "animals" / "bear.png"
     path.write_bytes(b"\x89PNG no picture")
-    with pytest.raises(InputError, match="S022") as caught:
+    with pytest.raises(InputError, match="SPR022") as caught:
         import_rltiles(source, tmp_path)
     assert caught.value.where == str(path)
 
@@ -137,5 +137,5 @@ def test_folder_that_was_not_imported_is_refused(damage: str, source: Path, tmp_
     else:
         spoilt = info | ({"format": "other"} if damage == "format" else {"entries": []})
         (tmp_path / "out" / INFO).write_text(json.dumps(spoilt), "utf-8")
-    with pytest.raises(InputError, match="S020"):
+    with pytest.raises(InputError, match="SPR020"):
         load_set(tmp_path / "out")

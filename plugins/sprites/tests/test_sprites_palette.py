@@ -156,43 +156,48 @@ GOOD_PNG = encode_png(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
 @pytest.mark.parametrize(
     ("name", "data", "code", "says"),
     [
-        ("a.gif", b"GIF89a", "S002", "'a.gif' ends in '.gif'"),
-        ("a.gpl2", b"", "S002", "did you mean '.gpl'?"),
-        ("./a", b"", "S002", "has no suffix"),
-        ("a.hex", HEX + "\n12345", "S003", "a.hex:6: S003: the line is '12345'"),
-        ("a.hex", "\n1a1420\n1a1420ff", "S003", "a.hex:3: "),
-        ("a.hex", "x" * 99, "S003", "xxx...'"),
-        ("a.gpl", "1 2 3\n4 5 6", "S003", "a.gpl:1: S003: the line is '1 2 3'"),
-        ("a.gpl", "", "S003", "a.gpl:1: S003: the line is empty or missing"),
-        ("a.gpl", GPL.replace("240 240", "240 256"), "S003", "a.gpl:9: S003: the line is '240 256 230"),
-        ("a.gpl", GPL + "1 2", "S003", "a.gpl:11: "),
-        ("a.gpl", RGBA_GPL + "\n1 2 3", "S003", "red, green, blue and alpha from 0 to 255"),
-        ("a.gpl", GPL + "\uff11 2 3", "S003", "a.gpl:11: "),
-        ("a.pal", "RIFF1234PAL data", "S003", "768 bytes: red, green and blue of 256 colors"),
-        ("a.pal", JASC.replace("0100", "0200"), "S003", "a.pal:2: S003: the line is '0200'"),
-        ("a.pal", JASC.replace("\n5\n", "\nfive\n"), "S003", "a.pal:3: "),
-        ("a.pal", JASC.replace("\n5\n", "\n6\n"), "S003", "line 3 says 6 colors, and 5 follow"),
-        ("a.pal", JASC.replace("0 0 0", "0 0 0 9"), "S003", "a.pal:8: "),
-        ("a.pal", "JASC-PAL", "S003", "a.pal:2: S003: the line is empty or missing"),
-        ("a.hex", "1a1420\n1A1420\n", "S004", "a.hex: S004: is of one color"),
-        ("a.hex", "", "S004", "has no color"),
-        ("a.pal", bytes(768), "S004", "is of one color"),
-        ("a.png", encode_png(np.zeros((2, 2, 4), np.uint8)), "S004", "has no color"),
-        ("a.hex", "\n".join(bytes(one).hex() for one in many(65)), "S005", "a.hex: S005: has 65 different colors"),
-        ("a.pal", many(256).tobytes(), "S005", "has 256 different colors"),
-        ("a.gpl", GPL + "#" * (64 << 10), "S006", "a.gpl: S006: has 65,6"),
+        ("a.gif", b"GIF89a", "SPR002", "'a.gif' ends in '.gif'"),
+        ("a.gpl2", b"", "SPR002", "did you mean '.gpl'?"),
+        ("./a", b"", "SPR002", "has no suffix"),
+        ("a.hex", HEX + "\n12345", "SPR003", "a.hex:6: SPR003: the line is '12345'"),
+        ("a.hex", "\n1a1420\n1a1420ff", "SPR003", "a.hex:3: "),
+        ("a.hex", "x" * 99, "SPR003", "xxx...'"),
+        ("a.gpl", "1 2 3\n4 5 6", "SPR003", "a.gpl:1: SPR003: the line is '1 2 3'"),
+        ("a.gpl", "", "SPR003", "a.gpl:1: SPR003: the line is empty or missing"),
+        ("a.gpl", GPL.replace("240 240", "240 256"), "SPR003", "a.gpl:9: SPR003: the line is '240 256 230"),
+        ("a.gpl", GPL + "1 2", "SPR003", "a.gpl:11: "),
+        ("a.gpl", RGBA_GPL + "\n1 2 3", "SPR003", "red, green, blue and alpha from 0 to 255"),
+        ("a.gpl", GPL + "\uff11 2 3", "SPR003", "a.gpl:11: "),
+        ("a.pal", "RIFF1234PAL data", "SPR003", "768 bytes: red, green and blue of 256 colors"),
+        ("a.pal", JASC.replace("0100", "0200"), "SPR003", "a.pal:2: SPR003: the line is '0200'"),
+        ("a.pal", JASC.replace("\n5\n", "\nfive\n"), "SPR003", "a.pal:3: "),
+        ("a.pal", JASC.replace("\n5\n", "\n6\n"), "SPR003", "line 3 says 6 colors, and 5 follow"),
+        ("a.pal", JASC.replace("0 0 0", "0 0 0 9"), "SPR003", "a.pal:8: "),
+        ("a.pal", "JASC-PAL", "SPR003", "a.pal:2: SPR003: the line is empty or missing"),
+        ("a.hex", "1a1420\n1A1420\n", "SPR004", "a.hex: SPR004: is of one color"),
+        ("a.hex", "", "SPR004", "has no color"),
+        ("a.pal", bytes(768), "SPR004", "is of one color"),
+        ("a.png", encode_png(np.zeros((2, 2, 4), np.uint8)), "SPR004", "has no color"),
+        (
+            "a.hex",
+            "\n".join(bytes(one).hex() for one in many(65)),
+            "SPR005",
+            "SPR005: has 65 different colors",
+        ),
+        ("a.pal", many(256).tobytes(), "SPR005", "has 256 different colors"),
+        ("a.gpl", GPL + "#" * (64 << 10), "SPR006", "a.gpl: SPR006: has 65,6"),
         (
             "a.png",
             GOOD_PNG[:8] + header(2001, 2000) + GOOD_PNG[33:],
-            "S007",
-            "a.png: S007: the picture has 2,001 x 2,000",
+            "SPR007",
+            "a.png: SPR007: the picture has 2,001 x 2,000",
         ),
-        ("a.png", two_headers(5000, 4000), "S007", "5,000 x 4,000"),
-        ("a.png", two_headers(60_000, 50_000), "S008", "the picture is broken: "),
-        ("a.png", b"\xff\xd8\xff" + bytes(100), "S008", "is not a PNG picture"),
-        ("a.png", GOOD_PNG[:20], "S008", "is not a PNG picture"),
-        ("a.png", GOOD_PNG[:60], "S008", "a.png: S008: the picture is broken: "),
-        ("a.png", GOOD_PNG[:8] + header(0, 5) + GOOD_PNG[33:], "S008", "the picture is broken: "),
+        ("a.png", two_headers(5000, 4000), "SPR007", "5,000 x 4,000"),
+        ("a.png", two_headers(60_000, 50_000), "SPR008", "the picture is broken: "),
+        ("a.png", b"\xff\xd8\xff" + bytes(100), "SPR008", "is not a PNG picture"),
+        ("a.png", GOOD_PNG[:20], "SPR008", "is not a PNG picture"),
+        ("a.png", GOOD_PNG[:60], "SPR008", "a.png: SPR008: the picture is broken: "),
+        ("a.png", GOOD_PNG[:8] + header(0, 5) + GOOD_PNG[33:], "SPR008", "the picture is broken: "),
         ("a.hex", b"1a1420\n\xff\xfe", "I003", "a.hex:2: "),
     ],
 )
@@ -206,7 +211,7 @@ def test_a_wrong_file_gets_one_message(tmp_path: Path, name: str, data: bytes | 
 
 def test_an_unknown_name_is_told_with_the_nearest(tmp_path: Path) -> None:
     for name, remedy in (("forrest", "did you mean 'forest'?"), ("xyz", "take one of these")):
-        with pytest.raises(InputError, match=f"S001: there is no palette '{name}'") as caught:
+        with pytest.raises(InputError, match=f"SPR001: there is no palette '{name}'") as caught:
             Wish.model_validate({"palette": name})
         assert remedy in caught.value.remedy
         assert "dusk" in caught.value.allowed
@@ -223,7 +228,7 @@ def test_what_is_no_text_is_no_palette(value: Any) -> None:
 def test_every_code_has_its_section() -> None:
     text = (files("aigc_sprites") / "errors.md").read_text("utf-8")
     for number in range(1, 9):
-        assert text.count(f"\n## S{number:03} ") == 1
+        assert text.count(f"\n## SPR{number:03} ") == 1
 
 
 # As a param

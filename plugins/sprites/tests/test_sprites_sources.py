@@ -160,11 +160,11 @@ def saved(pixels: np.ndarray) -> bytes:
 @pytest.mark.parametrize(
     ("data", "code", "words"),
     [
-        (png(10_000, 5_000), "S007", "10,000 x 5,000"),
-        (b"GIF89a" + b"\0" * 60, "S008", "not a PNG"),
-        (png(32, 32), "S008", "broken"),
-        (saved(np.full((40, 32, 4), 255, np.uint8)), "S009", "32 x 40"),
-        (saved(np.zeros((32, 32, 4), np.uint8)), "S010", "no opaque pixel"),
+        (png(10_000, 5_000), "SPR007", "10,000 x 5,000"),
+        (b"GIF89a" + b"\0" * 60, "SPR008", "not a PNG"),
+        (png(32, 32), "SPR008", "broken"),
+        (saved(np.full((40, 32, 4), 255, np.uint8)), "SPR009", "32 x 40"),
+        (saved(np.zeros((32, 32, 4), np.uint8)), "SPR010", "no opaque pixel"),
     ],
 )
 def test_a_picture_that_cannot_be_used_is_refused_by_its_path(
@@ -204,7 +204,7 @@ def test_an_earlier_sprite_that_cannot_be_used_is_refused(tmp_path: Path, text: 
     path.write_text(text, "utf-8")
     with pytest.raises(InputError) as caught:
         SpriteParams.model_validate({"kind": "hero", "redraw": {"asset": str(path), "layers": ["hair"]}})
-    assert caught.value.code == "S011"
+    assert caught.value.code == "SPR011"
     assert words in str(caught.value)
 
 
@@ -235,6 +235,9 @@ def test_what_no_sprite_can_be_is_refused_before_anything_is_drawn(tmp_path: Pat
     assert "members belongs to a cast" in refusal({"kind": "item", "members": 3})
     assert "tag 'sword' needs a type that has it: weapon" in refusal({"kind": "item", "tag": "sword"})
     assert "did you mean 'sword'" in refusal({"kind": "item", "type": "weapon", "tag": "swrd"})
+    assert "a floor has no tag 'rock', but this has: wall" in refusal(
+        {"kind": "tile", "type": "floor", "tag": "rock"}
+    )
     assert "did you mean 'brick'" in refusal({"kind": "tile", "tag": "brik"})
     assert "tag belongs to" in refusal({"kind": "hero", "tag": "robe"})
     assert "build belongs to" in refusal({"kind": "tile", "build": "tiny"})

@@ -96,20 +96,20 @@ def refused(code: str, *words: str | Path) -> str:
 def test_what_cannot_be_a_tileset_is_refused(tmp_path: Path, base: Path) -> None:
     to = tmp_path / "new" / "mine.tileset.yaml"
     good = built(tmp_path / "good", {"enemy": [slime()]})
-    assert "No such file" in refused("S012", tmp_path / "none", "--base", base, "--to", to)
+    assert "No such file" in refused("SPR012", tmp_path / "none", "--base", base, "--to", to)
     empty = built(tmp_path / "empty", {})
-    assert "no sprites" in refused("S012", empty, "--base", base, "--to", to)
+    assert "no sprites" in refused("SPR012", empty, "--base", base, "--to", to)
     other = built(tmp_path / "other", {"enemys": [slime()]})
-    assert "did you mean" in refused("S013", other, "--base", base, "--to", to).lower()
+    assert "did you mean" in refused("SPR013", other, "--base", base, "--to", to).lower()
     small = slime()
     small |= {"size": 16}
     small["figures"][0]["frames"][0]["cels"] = [rows_of(pixels_of(slime())[::2, ::2])]
     mixed = built(tmp_path / "mixed", {"enemy": [slime(), small]})
-    assert "16 and 32 pixels" in refused("S012", mixed, "--base", base, "--to", to)
+    assert "16 and 32 pixels" in refused("SPR012", mixed, "--base", base, "--to", to)
     base.write_text(BASE.replace("tile_size: 16", "tile_size: 24"), "utf-8")
-    assert "no multiple" in refused("S013", good, "--base", base, "--to", to)
+    assert "no multiple" in refused("SPR013", good, "--base", base, "--to", to)
     base.write_text("tiles", "utf-8")
-    assert "is no tileset" in refused("S013", good, "--base", base, "--to", to)
+    assert "is no tileset" in refused("SPR013", good, "--base", base, "--to", to)
     assert not to.exists()
 
 
@@ -123,7 +123,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, base: Path, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    assert "No space left" in refused("S014", out, "--base", base, "--to", to)
+    assert "No space left" in refused("SPR014", out, "--base", base, "--to", to)
     assert to.read_text("utf-8") == "before"
     assert (tmp_path / "mine.png").read_bytes() == b"before"
     assert not list(tmp_path.glob("*.part"))

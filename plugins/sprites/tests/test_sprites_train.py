@@ -87,5 +87,5 @@ def test_a_reader_is_trained_and_measured(data: Path, tmp_path: Path) -> None:
 def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         trained(tmp_path, tmp_path / "out")
-    assert caught.value.code == "S020"
+    assert caught.value.code == "SPR020"
     assert caught.value.where == str(tmp_path)

@@ -36,16 +36,16 @@ def import_crossfire(source: Path, out: Path) -> None:
         out: an existing folder.
 
     Raises:
-        InputError: S021, there is no such folder or a file of it is broken; S022, a picture cannot be read.
+        InputError: SPR021, there is no such folder or a file of it is broken; SPR022, a picture cannot be read.
     """
     root = next((path.parent for path in sorted(source.rglob("crossfire.0"))), None)
     if root is None:
-        raise InputError("S021", "holds no crossfire.0", where=str(source), remedy=_REMEDY)
+        raise InputError("SPR021", "holds no crossfire.0", where=str(source), remedy=_REMEDY)
     try:
         faces = dict(_faces((root / "crossfire.0").read_bytes()))
         told = list(_animations((root / "animations").read_text("latin-1")))
     except (OSError, ValueError) as error:
-        raise InputError("S021", f"cannot be read: {error}", where=str(root), remedy=_REMEDY) from None
+        raise InputError("SPR021", f"cannot be read: {error}", where=str(root), remedy=_REMEDY) from None
     left_out: Counter[str] = Counter()
     figures: list[tuple[Entry, Pictures]] = []
     for name, facings, names in told:
@@ -83,7 +83,7 @@ def _figure(facings: int, files: list[bytes | None], root: Path) -> tuple[str, P
                     return "not 32 x 32 pixels", nothing
                 pictures.append(opaque_or_clear(np.asarray(picture.convert("RGBA"), dtype=np.uint8)))
         except (OSError, ValueError, SyntaxError) as error:
-            raise InputError("S022", f"holds no PNG picture: {error}", where=str(root), remedy=_REMEDY) from None
+            raise InputError("SPR022", f"holds no PNG picture: {error}", where=str(root), remedy=_REMEDY) from None
     if np.array_equal(pictures[0], pictures[4]):
         return "its back is its front", nothing
     return "", np.stack(pictures)

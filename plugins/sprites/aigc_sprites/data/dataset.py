@@ -113,7 +113,7 @@ def load_set(folder: Path) -> SpriteSet:
     """Read what `write_set` wrote.
 
     Raises:
-        InputError: S020, it is no such folder.
+        InputError: SPR020, it is no such folder.
     """
     try:
         info = json.loads((folder / INFO).read_text("utf-8"))
@@ -127,7 +127,7 @@ def load_set(folder: Path) -> SpriteSet:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         found = f"is no imported data set: {type(error).__name__}: {error}"
         remedy = "`aigc data import NAME --from SOURCE --out DIR` writes one (`aigc data list`)"
-        raise InputError("S020", found, where=str(folder), remedy=remedy) from None
+        raise InputError("SPR020", found, where=str(folder), remedy=remedy) from None
 
 
 def _correlation(shown: npt.NDArray[np.float32], light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

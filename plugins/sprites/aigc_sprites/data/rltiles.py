@@ -42,12 +42,12 @@ def import_rltiles(source: Path, out: Path) -> None:
         out: an existing folder.
 
     Raises:
-        InputError: S021, there is no such folder; S022, a picture cannot be read.
+        InputError: SPR021, there is no such folder; SPR022, a picture cannot be read.
     """
     root = next((path for path in (source, *sorted(source.rglob("rltiles"))) if (path / "player").is_dir()), None)
     if root is None:
         remedy = "unpack the source package of crawl (`apt-get source crawl`) and name its folder"
-        raise InputError("S021", "holds no rltiles/player", where=str(source), remedy=remedy)
+        raise InputError("SPR021", "holds no rltiles/player", where=str(source), remedy=remedy)
     left_out: Counter[str] = Counter()
     entries, images, seen = [], [], set()
     for path in sorted(root.rglob("*.png")):
@@ -69,7 +69,7 @@ def import_rltiles(source: Path, out: Path) -> None:
         images.append(pixels)
     if not entries:
         raise InputError(
-            "S021", "holds no picture of 32 x 32 pixels", where=str(root), remedy="name the source package"
+            "SPR021", "holds no picture of 32 x 32 pixels", where=str(root), remedy="name the source package"
         )
     pictures = np.stack(images)
     write_set(out, SOURCE, LICENSE, grouped(entries, pictures), pictures, dict(left_out))
@@ -109,5 +109,5 @@ def _picture(path: Path) -> tuple[str, Pictures]:
                 return "not 32 x 32 pixels", np.zeros((0, 0, 4), np.uint8)
             pixels = opaque_or_clear(np.asarray(picture.convert("RGBA"), dtype=np.uint8))
     except (OSError, ValueError, SyntaxError) as error:
-        raise InputError("S022", f"is no PNG picture: {error}", where=str(path), remedy="unpack it again") from None
+        raise InputError("SPR022", f"is no PNG picture: {error}", where=str(path), remedy="unpack it again") from None
     return ("almost empty" if int((pixels[..., 3] > 0).sum()) < _FEWEST else ""), pixels
