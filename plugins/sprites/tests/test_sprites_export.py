@@ -291,7 +291,21 @@ def test_character_lists_parts_and_what_each_frame_shows() -> None:
     assert one["parts"][2] == {"layer": "hand1", "tags": ["sword"]}
     (default,) = one["animations"]
     assert [frame["layers"] for frame in default["frames"]] == [["body", "hand1"], ["body", "cloak", "hand1"]]
+    assert [frame["sheet"]["x"] for frame in default["frames"]] == [0, SIZE]
     assert data["id"] == "one"
+
+
+@pytest.mark.parametrize("name", SPRITES)
+def test_character_tells_where_a_frame_stands_on_the_sheet(name: str) -> None:
+    sprite = SPRITES[name]()
+    sheet = seen(next(data for file, data in files(export.sheet, sprite).items() if file.endswith(".png")))
+    told = json.loads(files(export.character, sprite)["/character.json"])
+    for figure, own in zip(sprite.figures, told["figures"], strict=True):
+        shown = [frame for row in animations(sprite) if row.figure is figure for frame in row.frames]
+        places = [frame["sheet"] for row in own["animations"] for frame in row["frames"]]
+        for frame, at in zip(shown, places, strict=True):
+            view = sheet[at["y"] : at["y"] + at["h"], at["x"] : at["x"] + at["w"]]
+            assert (view == colors(sprite, sprite.flat(figure, frame))).all()
 
 
 def test_character_says_whom_to_credit_and_how_to_make_it_again() -> None:

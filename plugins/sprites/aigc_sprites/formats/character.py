@@ -1,13 +1,13 @@
 """``character.json``: what a sprite is made of, for an engine's character screen and for whoever gives credit.
 
-A format of this package: palette, and for each figure its pivot, its parts with tags, and its animations with the
-layers that each frame shows.
+A format of this package: palette, and for each figure its pivot, its parts with tags, and its animations: of each
+frame the layers that it shows, and where it stands on the picture of the exporter ``sheet``.
 """
 
 from __future__ import annotations
 
 from aigc_content import Origin
-from aigc_sprites.formats.frames import SOURCE_TYPE, animations, json_bytes
+from aigc_sprites.formats.frames import SOURCE_TYPE, animations, box, json_bytes
 from aigc_sprites.sprite import Sprite
 
 FORMAT = "aigc-sprites/character-1"
@@ -20,7 +20,7 @@ def character(sprite: Sprite, origin: Origin) -> bytes:
         sprite: the asset.
         origin: where it comes from: its id, the models' licenses and sources, the recipe that makes it again.
     """
-    rows = animations(sprite)
+    side, rows = sprite.size, animations(sprite)
     figures = [
         {
             "name": figure.name,
@@ -33,16 +33,17 @@ def character(sprite: Sprite, origin: Origin) -> bytes:
                     "frames": [
                         {
                             "duration": frame.duration,
+                            "sheet": box(column * side, place * side, side, side),
                             "layers": [
                                 layer.name
                                 for layer, cel in zip(figure.layers, frame.cels, strict=True)
                                 if cel is not None and not _empty(cel)
                             ],
                         }
-                        for frame in row.frames
+                        for column, frame in enumerate(row.frames)
                     ],
                 }
-                for row in rows
+                for place, row in enumerate(rows)
                 if row.figure is figure
             ],
         }
