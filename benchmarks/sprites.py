@@ -98,7 +98,9 @@ class Run:
             for i, (label, word) in enumerate(zip(labels[part], words[part], strict=True)):
                 rng = Stream(f"word {seed} {start} {i}")
                 told = self.painter.ask(m.told(label, word=int(word)), rng.child("asked"))
-                canvases.append(Canvas(_ALL_HIDDEN.copy(), _NOTHING, told, rng, schedule=schedule_of(label)))
+                canvases.append(
+                    Canvas(_ALL_HIDDEN.copy(), _NOTHING, told, rng, schedule=schedule_of(label, word < len(m.WORDS)))
+                )
             self.painter.draw(canvases)
             found += [
                 sheet.colored(self.painter, canvas.tokens, label, canvas.rng, int(canvas.told[m.INDEX["word"]]))

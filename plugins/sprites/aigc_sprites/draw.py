@@ -9,7 +9,7 @@ known are seen and never changed: inpainting is the same thing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
 
@@ -72,6 +72,8 @@ class Schedule:
 
 CALM = Schedule(forms=6, lights=2, forms_again=3, lights_again=3, cold=0.35, light=0.3, crumb=150)
 """Of creatures and things: fields of even light instead of a speckled inside, as near to real pictures as others."""
+ASKED = replace(CALM, guidance=256)
+"""Of creatures and things that shall show a tag."""
 GROUND = Schedule(lights=6, forms_again=3, light=0.45)
 """Of tiles, whose grain is what they are."""
 GUIDED = Schedule(guidance=192)
@@ -85,9 +87,11 @@ _LARGE = ("base", "body", "cloak", "hand1", "hand2")
 _SCHEDULES = {"monster": CALM, "item": CALM, "tile": GROUND, "walker": WALKING}
 
 
-def schedule_of(label: str) -> Schedule:
-    """How pictures of a label are drawn."""
+def schedule_of(label: str, tagged: bool = False) -> Schedule:
+    """How pictures of a label are drawn; ``tagged`` when a tag was asked for."""
     kind, _, name = label.partition("/")
+    if tagged and kind in ("monster", "item"):
+        return ASKED
     return _SCHEDULES.get(kind, GUIDED if name in _LARGE else SMALL)
 
 

@@ -205,4 +205,6 @@ class Sketcher:
                 tokens[:hips] = under[:hips]  # a step is made by the legs
         elif part.known is None:
             told = self._model.ask(told, stream.child("asked"), sizes_of(figure.params))
-        return Canvas(tokens, under, told, stream, figure.params.temperature, schedule_of(part.label))
+        return Canvas(
+            tokens, under, told, stream, figure.params.temperature, schedule_of(part.label, len(part.tags) > 1)
+        )
