@@ -219,6 +219,29 @@ def search(path: Path, **options: object) -> Search:
     return Search(path, space, {"data": "d"}, **settings)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("reason", [None, "burned down"])
+def test_trial_that_is_killed_while_its_end_is_noted_runs_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str | None
+) -> None:
+    first = search(tmp_path / "study.db")
+    number, options, defaults = first.ask()
+    assert defaults
+    monkeypatch.setattr(first._study, "tell", lambda *_, **__: None)  # the moment before it is told
+    if reason is None:
+        first.complete(number, 1.0)
+    else:
+        first.fail(number, reason)
+    first.close()
+    again = search(tmp_path / "study.db")
+    assert again.outcomes() == []
+    other, same, defaults = again.ask()
+    assert (same, defaults) == (options, True)
+    again.complete(other, 2.0)
+    (outcome,) = again.outcomes()
+    assert (outcome.number, outcome.value, outcome.defaults, outcome.reason) == (other, 2.0, True, "")
+    again.close()
+
+
 def test_default_outside_of_the_space_is_tried_as_it_is(tmp_path: Path) -> None:
     found = search(tmp_path / "study.db")
     number, options, defaults = found.ask()

@@ -142,8 +142,13 @@ class Search:
         self._study.set_user_attr("identity", plain)
         for trial in trials:
             if trial.state == TrialState.RUNNING:  # of a search that was killed: once more
+                attributes = {
+                    name: value for name, value in trial.user_attrs.items() if name not in ("ended", "reason")
+                }
+                if trial.user_attrs.get("ended"):  # killed while its end was being noted
+                    self._storage.set_trial_user_attr(trial._trial_id, "ended", False)
                 self._study.tell(trial.number, state=TrialState.FAIL)
-                self._study.enqueue_trial(trial.params, user_attrs=dict(trial.user_attrs))
+                self._study.enqueue_trial(trial.params, user_attrs=attributes)
         if not any(trial.user_attrs.get("defaults") for trial in trials):
             first = {
                 name: _written(value) if isinstance(space[name], Choice) else value for name, value in inside.items()
