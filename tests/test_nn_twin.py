@@ -19,7 +19,7 @@ from .nn_programs import PROGRAMS, Arrays, random_inputs, random_tensors
 torch = pytest.importorskip("torch")
 from torch.nn import functional  # noqa: E402
 
-from aigc_content.nn import attention, quant, recurrent  # noqa: E402
+from aigc_content.nn import attention, muon, quant, recurrent  # noqa: E402
 from aigc_content.nn.twin import Twin  # noqa: E402
 
 
@@ -135,6 +135,39 @@ def test_gradients_of_attention_are_right() -> None:
         return weights @ values / weights.sum(dim=3, keepdim=True)
 
     assert torch.autograd.gradcheck(mean, [scores, multiplier], eps=1e-6, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(3, 48, 5, 7), (2, 9, 48), (6, 48), (1, 48, 1, 1)])
+def test_scaling_in_one_step_is_scaling_clamping_and_rounding(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    x = (torch.randn(shape) * 100).requires_grad_()
+    if x.ndim == 4:
+        x = x.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+    multiplier = (torch.rand(48) + 0.5).requires_grad_()
+    module = quant.Rounded()
+    pull = torch.randn(shape)
+    steps = module.within(x * quant.channels(multiplier, x), 0.0, 127.0)
+    one = module.scaled_within(x, multiplier, 0.0, 127.0)
+    assert torch.equal(one, steps)
+    assert x.ndim < 4 or one.is_contiguous(memory_format=torch.channels_last)
+    for found, wanted in zip(
+        torch.autograd.grad((one * pull).sum(), (x, multiplier)),
+        torch.autograd.grad((steps * pull).sum(), (x, multiplier)),
+        strict=True,
+    ):
+        assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(16, 100), (100, 16), (20, 30), (8, 1)])
+def test_muon_makes_matrices_nearly_orthogonal(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    matrix = torch.randn(shape)
+    found = muon.orthogonalized(matrix)
+    values = torch.linalg.svdvals(found)
+    assert 0.3 < float(values.min()) <= float(values.max()) < 1.3
+    u, _, v = torch.linalg.svd(matrix.double(), full_matrices=False)
+    turned = u.T @ found.double() @ v.T
+    assert torch.allclose(turned, turned.diag().diag(), atol=1e-4), "its singular vectors stay"
 
 
 def test_float_cells_are_those_of_the_field() -> None:

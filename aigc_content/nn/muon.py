@@ -47,12 +47,31 @@ class Muon(Optimizer):
 
 def orthogonalized(matrix: Tensor) -> Tensor:
     """The nearest matrix with singular values near 1, (N, K) to (N, K)."""
-    a, b, c = _COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-9)
+    x = _by_gram(x) if x.shape[1] > 2 * x.shape[0] else _directly(x)
+    result: Tensor = x.T if tall else x
+    return result
+
+
+def _directly(x: Tensor) -> Tensor:
+    a, b, c = _COEFFICIENTS
     for _ in range(_ITERATIONS):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    result: Tensor = x.T if tall else x
-    return result
+    return x
+
+
+def _by_gram(x: Tensor) -> Tensor:
+    """The same for wide matrices (N, K): all iterations on their products (N, N), which commute, and one with x."""
+    a, b, c = _COEFFICIENTS
+    gram = x @ x.T
+    one = torch.eye(len(x), dtype=x.dtype, device=x.device)
+    all_steps = one
+    for iteration in range(_ITERATIONS):
+        step = a * one + b * gram + c * gram @ gram
+        all_steps = step @ all_steps
+        if iteration < _ITERATIONS - 1:
+            gram = step @ gram @ step
+    return all_steps @ x

@@ -11,6 +11,7 @@ Units: activations are integers of about 40 standard deviation; the residual str
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,55 @@ class _RoundWithin(torch.autograd.Function):
         return gradient * within, None, None
 
 
+class _ScaleWithin(torch.autograd.Function):
+    """Scale by channel, clamp and round in few walks over memory; gradient 1 inside the limits, 0 beyond.
+
+    With channels last, as the convolutions give them, torch walks over one short row of channels at a time; here
+    many rows are one.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, multiplier: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(x, multiplier)
+        ctx.limits = low, high
+        rows = _rows(x)
+        return _like((rows * _repeated(multiplier, rows)).clamp_(low, high).round_(), x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        x, multiplier = ctx.saved_tensors
+        rows = _rows(x)
+        factor = _repeated(multiplier, rows)
+        inside = torch.ops.aten.hardtanh_backward(_rows(gradients[0]), rows * factor, *ctx.limits)
+        pulls = (rows * inside).sum(dim=0).view(-1, len(multiplier)).sum(dim=0)
+        return _like(inside.mul_(factor), x), pulls, None, None
+
+
+_WIDE = 2048
+"""Numbers in a row of `_rows`, about."""
+
+
+def _rows(x: Tensor) -> Tensor:
+    """(B, C, H, W) or (..., C) to (R, n * C): as many rows of channels in one as `_WIDE` has room for."""
+    last = x.permute(0, 2, 3, 1) if x.ndim == 4 else x
+    channels = last.shape[-1]
+    many = math.gcd(last.numel() // channels, 1 << max(0, (_WIDE // channels).bit_length() - 1))
+    return last.reshape(-1, many * channels)
+
+
+def _like(rows: Tensor, x: Tensor) -> Tensor:
+    """Rows of `_rows` in the shape of ``x`` again."""
+    if x.ndim < 4:
+        return rows.view(x.shape)
+    batch, channels, height, width = x.shape
+    return rows.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _repeated(multiplier: Tensor, rows: Tensor) -> Tensor:
+    """A vector (C,) as often as `_rows` put rows of channels into one."""
+    return multiplier.repeat(rows.shape[1] // len(multiplier))
+
+
 class Rounded(nn.Module):
     """Base of modules that compute on whole numbers.
 
@@ -76,6 +126,14 @@ class Rounded(nn.Module):
             return x.clamp(low, high)
         rounded: Tensor = _RoundWithin.apply(x, float(low), float(high))  # type: ignore[no-untyped-call]
         return rounded
+
+    def scaled_within(self, x: Tensor, multiplier: Tensor, low: float, high: float) -> Tensor:
+        """Each channel of (B, C, H, W), (B, T, C) or (B, C) times its multiplier (C,), then as `within`."""
+        if not self.rounding:
+            return self.within(x * channels(multiplier, x), low, high)
+        scale: Any = _ScaleWithin.apply
+        result: Tensor = scale(x, multiplier, float(low), float(high))
+        return result
 
 
 def channels(vector: Tensor, like: Tensor) -> Tensor:
@@ -124,23 +182,23 @@ class Layer(Rounded):
         return weight, bias, multiplier
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Sums (B, N, H, W), (B, T, N) or (B, N), and the multiplier in a shape that fits."""
+        """Sums (B, N, H, W), (B, T, N) or (B, N), and the multiplier (N,)."""
         weight, bias, multiplier = self.integers()
         if x.ndim < 4:
             return F.linear(x, weight, bias), multiplier
         kernel = weight.view(len(weight), self.size, self.size, -1).permute(0, 3, 1, 2)
         sums = F.conv2d(x, kernel, bias, padding=self.dilation * (self.size // 2), dilation=self.dilation)
-        return sums, multiplier[:, None, None]
+        return sums, multiplier
 
     def activate(self, x: Tensor, floor: int = 0) -> Tensor:
         """The layer followed by rounding to activations within floor..127."""
         sums, multiplier = self(x)
-        return self.within(sums * multiplier, floor, MAX_ACTIVATION)
+        return self.scaled_within(sums, multiplier, floor, MAX_ACTIVATION)
 
     def scaled(self, x: Tensor) -> Tensor:
         """The layer's output in residual units, rounded."""
         sums, multiplier = self(x)
-        return self.within(sums * (multiplier * RESIDUAL_SCALE), -MAX_RESIDUAL, MAX_RESIDUAL)
+        return self.scaled_within(sums, multiplier * RESIDUAL_SCALE, -MAX_RESIDUAL, MAX_RESIDUAL)
 
     def export(self, residual: bool) -> dict[str, npt.NDArray[np.generic]]:
         """``w`` int8 (N, K) with K order (dy, dx, c), ``b`` int32 (N,), ``m`` float32 (N,).
@@ -206,8 +264,7 @@ class Quantize(Scale):
 
     def forward(self, residual: Tensor) -> Tensor:
         """(B, C, H, W), (B, T, C) or (B, C) in 1/256 units to activations."""
-        scaled = residual * channels(self.multiplier(), residual)
-        return self.within(scaled, self.floor, MAX_ACTIVATION)
+        return self.scaled_within(residual, self.multiplier(), self.floor, MAX_ACTIVATION)
 
 
 class Norm(Scale):

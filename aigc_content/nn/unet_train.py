@@ -24,9 +24,9 @@ class Block(nn.Module):
         self.a = Layer(width, width, 3, dilation)
         self.b = Layer(width, width, 1, gain=0.4)
 
-    def forward(self, residual: Tensor, mask: Tensor) -> Tensor:
-        """(B, C, H, W) in residual units to the same."""
-        return clamp_residual(residual + self.b.scaled(self.a.activate(self.q(residual) * mask)))
+    def forward(self, residual: Tensor, mask: Tensor | None) -> Tensor:
+        """(B, C, H, W) in residual units to the same; the mask is 0 outside a map, and None where all is inside."""
+        return clamp_residual(residual + self.b.scaled(self.a.activate(_masked(self.q(residual), mask))))
 
 
 class UNet(nn.Module):
@@ -72,16 +72,20 @@ class UNet(nn.Module):
             inside: 1 where a cell belongs to the map, (B, H, W) float.
         """
         config = self.config
-        masks = [inside[:, None]]
-        for _ in range(config.levels - 1):
-            masks.append(F.max_pool2d(masks[-1], 2))
+        masks: list[Tensor | None] = [None] * config.levels
+        if not bool(inside.all()):
+            masks[0] = found = inside[:, None]
+            for level in range(1, config.levels):
+                masks[level] = found = F.max_pool2d(found, 2)
         rows = conditions + torch.tensor((0, *config.conditions[:-1]), device=conditions.device).cumsum(0)
         residual = torch.stack([table(planes[:, i]) for i, table in enumerate(self.tables)]).sum(dim=0)
-        residual = (residual * inside[..., None]).permute(0, 3, 1, 2)  # (B, C, H, W), channels last
+        residual = (residual if masks[0] is None else residual * inside[..., None]).permute(
+            0, 3, 1, 2
+        )  # (B, C, H, W), channels last
         skips = []
         for level in range(config.levels):
             if level:
-                below = self.left[level - 1](residual) * masks[level - 1]
+                below = _masked(self.left[level - 1](residual), masks[level - 1])
                 skips.append(residual)
                 residual = self.entered[level - 1].scaled(_space_to_depth(below))
             vector = self.vectors[level](rows).sum(dim=1)  # (B, C)
@@ -95,15 +99,16 @@ class UNet(nn.Module):
         hidden = self.head_a.activate(self.left[0](residual))
         return self.head_b.scaled(hidden) / RESIDUAL_SCALE
 
-    def _run(self, residual: Tensor, way: str, level: int, mask: Tensor) -> Tensor:
+    def _run(self, residual: Tensor, way: str, level: int, mask: Tensor | None) -> Tensor:
         for name, at, _ in self.config.blocks():
             if at == level and name.startswith(way):
                 residual = self.block[name](residual, mask)
         return residual
 
-    def _pool(self, residual: Tensor, mask: Tensor) -> Tensor:
-        x = self.pool_q(residual) * mask
-        mean = ste_round(x.sum(dim=(2, 3)) / mask.sum(dim=(2, 3)))  # (B, C)
+    def _pool(self, residual: Tensor, mask: Tensor | None) -> Tensor:
+        x = _masked(self.pool_q(residual), mask)
+        cells = x.shape[2] * x.shape[3] if mask is None else mask.sum(dim=(2, 3))
+        mean = ste_round(x.sum(dim=(2, 3)) / cells)  # (B, C)
         return self.pool_b.scaled(self.pool_a.activate(mean[:, :, None, None]))
 
     def parts(self) -> Iterator[tuple[str, Part, bool]]:
@@ -142,6 +147,10 @@ class UNet(nn.Module):
                 part.restore(found, residual)
             else:
                 part.restore(found)
+
+
+def _masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    return x if mask is None else x * mask
 
 
 def _space_to_depth(x: Tensor) -> Tensor:
