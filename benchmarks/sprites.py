@@ -102,17 +102,14 @@ class Run:
                     Canvas(_ALL_HIDDEN.copy(), _NOTHING, told, rng, schedule=schedule_of(label, word < len(m.WORDS)))
                 )
             self.painter.draw(canvases)
-            found += [
-                sheet.colored(self.painter, canvas.tokens, label, canvas.rng, int(canvas.told[m.INDEX["word"]]))
-                for canvas, label in zip(canvases, labels[part], strict=True)
-            ]
+            found += [sheet.colored(self.painter, canvas.tokens, canvas.told, canvas.rng) for canvas in canvases]
         return found
 
     def _rival(self, path: Path) -> Drawer:
         def draw(labels: Sequence[str], seed: int) -> list[Pictures]:
             tokens = sprite_rivals.drawn(path, labels, seed)
             return [
-                sheet.colored(self.painter, formed(one, label), label, Stream(f"rival {seed} {place}"))
+                sheet.colored(self.painter, formed(one, label), m.told(label), Stream(f"rival {seed} {place}"))
                 for place, (one, label) in enumerate(zip(tokens, labels, strict=True))
             ]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from aigc_content import Verdict
 from aigc_sprites import proof
 from aigc_sprites.copies import LEAST, LIMIT, View, distance_of
-from aigc_sprites.craft import LIMITS, Craft, craft, seam
+from aigc_sprites.craft import LIMITS, Craft, craft, seam, upright
 from aigc_sprites.palette import oklab
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.plan import pixels_of
@@ -90,6 +90,9 @@ def _problems(asset: Sprite, params: SpriteParams, distances: list[int]) -> Iter
         yield from _asked(figure, params)
         yield from _kept(asset, figure, params)
         yield from _clean(asset, figure, params)
+        bodies = [place for place, layer in enumerate(figure.layers) if layer.name == "base"]
+        if not all(upright(asset.cel(figure, figure.frames[0], place) > 0) for place in bodies):
+            yield "body", f"{figure.name}: the body does not reach from head to feet"
         if params.figure == "walker":
             yield from _walks(asset, figure, params)
         if params.figure == "tile":

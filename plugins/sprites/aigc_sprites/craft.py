@@ -64,6 +64,12 @@ LIMITS = {
 """For pictures of 32 x 32 pixels."""
 
 
+def upright(shown: Mask) -> bool:
+    """Whether a hero's body (H, H) reaches from head to feet, within 3/32 and 1/32 as learned ones."""
+    rows, side = np.flatnonzero(shown.any(axis=1)), len(shown)
+    return bool(len(rows)) and int(rows[0]) * 32 <= 3 * side and (int(rows[-1]) + 1) * 32 >= 31 * side
+
+
 def craft(pixels: Indices, dark: npt.NDArray[np.bool_]) -> Craft:
     """Measure a picture.
 

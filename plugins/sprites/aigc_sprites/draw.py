@@ -20,7 +20,9 @@ from aigc_content import ModelError, Stream
 from aigc_content.nn import modelfile, sampling
 from aigc_content.nn.unet import UNet, UNetConfig
 from aigc_sprites import model as m
-from aigc_sprites.copies import CODE_BYTES
+from aigc_sprites.copies import CODE_BYTES, Copies
+from aigc_sprites.data.words import SLOTS
+from aigc_sprites.sprite import SIDE
 from aigc_sprites.tidy import CRUMB, whole
 from aigc_sprites.tokens import FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, UNLIT, Ramps, Tokens, form_of, unlit
 
@@ -29,6 +31,13 @@ LEARNED = "learned."
 """Prefix of the tensors that tell what a network learned from."""
 _FREE = [m.INDEX[name] for name in m.FREE]
 _UNTOLD = [m.untold(name) for name in m.FREE]
+_LABEL, _WORD, _MATERIALS, _UPPER, _LOWER, _SIZE, _MIRROR = (
+    m.INDEX[name] for name in ("label", "word", "materials", "upper", "lower", "size", "mirror")
+)
+_UNLIKE = 300
+"""Thousandths of the fields in which two pictures differ whose looks are told together."""
+_ENOUGH = 20
+"""So many pictures that are unlike a layer's make its looks worth telling."""
 _UNITS = 256
 _THIRDS = 3
 
@@ -70,15 +79,17 @@ class Schedule:
         return self.hot if self.forms == 1 else self.hot + (self.cold - self.hot) * part / (self.forms - 1)
 
 
-CALM = Schedule(forms=6, lights=2, forms_again=3, lights_again=3, cold=0.35, light=0.3, crumb=150)
-"""Of creatures and things: fields of even light instead of a speckled inside, as near to real pictures as others."""
-ASKED = replace(CALM, guidance=256)
+CALM = Schedule(forms=6, lights=2, forms_again=3, lights_again=3, hot=0.9, cold=0.35, light=0.4, crumb=150)
+"""Of creatures and things."""
+ASKED = replace(CALM, guidance=512)
 """Of creatures and things that shall show a tag."""
-GROUND = Schedule(lights=6, forms_again=3, light=0.45)
+GROUND = Schedule(lights=6, forms_again=3, light=0.6)
 """Of tiles, whose grain is what they are."""
-GUIDED = Schedule(guidance=192)
-"""Of a hero's larger layers, which must show what is asked and fit what lies beneath."""
-SMALL = Schedule(forms=6, lights=2)
+GUIDED = Schedule(lights_again=3, hot=0.7, cold=0.35, light=0.35, guidance=192)
+"""Of a hero's larger layers, which must fit what lies beneath."""
+WORN = replace(GUIDED, guidance=256)
+"""Of layers that shall show a tag."""
+SMALL = Schedule(forms=6, lights=2, lights_again=3, hot=0.7, cold=0.35, light=0.35)
 """Of a hero's smaller layers: most of their pixels are clear, and where is soon sure."""
 WALKING = Schedule(forms=8, lights=3, forms_again=3, lights_again=3, cold=0.4, light=0.4, guidance=128, crumb=150)
 """Of walkers, whose pictures must fit each other."""
@@ -90,9 +101,15 @@ _SCHEDULES = {"monster": CALM, "item": CALM, "tile": GROUND, "walker": WALKING}
 def schedule_of(label: str, tagged: bool = False) -> Schedule:
     """How pictures of a label are drawn; ``tagged`` when a tag was asked for."""
     kind, _, name = label.partition("/")
-    if tagged and kind in ("monster", "item"):
-        return ASKED
+    if tagged and kind in ("layer", "monster", "item"):
+        return WORN if kind == "layer" else ASKED
     return _SCHEDULES.get(kind, GUIDED if name in _LARGE else SMALL)
+
+
+_AXES = {f"layer/{slot}": SIDE - 1 for slot in ("base", "legs", "boots", "body", "cloak", "hair", "beard", "gloves")}
+_AXES["layer/hand1"] = 12
+"""Sum of two columns that mirror each other, of layers most of whose learned pictures have the same forms there where
+their shape is its own mirror image (88 to 100 %; of heads and second hands 78 to 83)."""
 
 
 def left(part: int, parts: int, cells: int) -> int:
@@ -134,6 +151,21 @@ class Canvas:
         """Whether it goes on at every side."""
         return m.LABELS[int(self.told[m.INDEX["label"]])].startswith("tile/")
 
+    @property
+    def axis(self) -> int | None:
+        """Sum of two columns whose forms are the same, where it is told that the shape is its own mirror image."""
+        if self.told[_MIRROR] != 1 or (self.known != HIDDEN).any():
+            return None
+        return _AXES.get(m.LABELS[int(self.told[m.INDEX["label"]])])
+
+    def mirrored(self, cells: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The places (N,) of the mirror images of pixels; of a pixel that has none its own."""
+        axis, width = self.axis, self.tokens.shape[1]
+        if axis is None:
+            return cells
+        columns = axis - cells % width
+        return np.where((columns >= 0) & (columns < width), cells - cells % width + columns, cells)
+
     def hidden(self, stage: int) -> npt.NDArray[np.bool_]:
         """Pixels that are to be drawn in a stage, (H, W)."""
         return self.tokens == HIDDEN if stage == m.FORM else self.tokens >= UNLIT
@@ -171,20 +203,19 @@ def _step(canvas: Canvas, order: npt.NDArray[np.int64], stage: int, part: int) -
     start, end = (cells - left(step, parts, cells) for step in (part - 1, part))
     if end == start:
         return None
-    canvas.told[m.INDEX["rate"]] = m.rate_condition(cells - start, canvas.tokens.size)
-    return _shifted(canvas, order[start:end])
+    return _shifted(canvas, order[start:end], stage)
 
 
 def _again(canvas: Canvas, cells: npt.NDArray[np.int64], stage: int) -> _Step:
     """Some pixels that were drawn are hidden and drawn once more, now that all others are known."""
-    drawn = canvas.tokens.flat[cells]
-    canvas.tokens.flat[cells] = HIDDEN if stage == m.FORM else unlit(form_of(drawn))
-    canvas.told[m.INDEX["rate"]] = m.rate_condition(len(cells), canvas.tokens.size)
-    return _shifted(canvas, cells)
+    for places in (cells, canvas.mirrored(cells)) if stage == m.FORM else (cells,):
+        canvas.tokens.flat[places] = HIDDEN if stage == m.FORM else unlit(form_of(canvas.tokens.flat[places]))
+    return _shifted(canvas, cells, stage)
 
 
-def _shifted(canvas: Canvas, cells: npt.NDArray[np.int64]) -> _Step:
+def _shifted(canvas: Canvas, cells: npt.NDArray[np.int64], stage: int) -> _Step:
     """A step; a tile is rolled anywhere meanwhile."""
+    canvas.told[m.INDEX["rate"]] = m.rate_condition(int(canvas.hidden(stage).sum()), canvas.tokens.size)
     height, width = canvas.tokens.shape
     return _Step(canvas, cells, (canvas.rng.integer(height), canvas.rng.integer(width)) if canvas.tile else (0, 0))
 
@@ -194,9 +225,11 @@ def _fill(step: _Step, scores: np.ndarray, stage: int, part: int) -> None:
     canvas, cells = step.canvas, step.cells
     rows = scores.reshape(-1, m.OUTPUTS)[cells]
     if stage == m.FORM:
+        other = canvas.mirrored(cells)
+        rows = (rows + scores.reshape(-1, m.OUTPUTS)[other]) >> 1
         warmth = canvas.schedule.warmth(part) * canvas.temperature
         forms = sampling.draw(np.ascontiguousarray(rows[:, :FORMS]), canvas.rng, warmth)[0]
-        canvas.tokens.flat[cells] = unlit(forms)
+        canvas.tokens.flat[cells] = canvas.tokens.flat[other] = unlit(forms)
     else:
         warmth = canvas.schedule.light * canvas.temperature
         levels = sampling.draw(np.ascontiguousarray(rows[:, FORMS:]), canvas.rng, warmth)[0]
@@ -227,6 +260,7 @@ class SpriteModel:
         if [array.shape for array in known] != shapes or any(array.dtype != np.uint8 for array in known):
             found = "the tensors of what it learned from are missing or do not fit"
             raise ModelError("M005", found, where=str(folder), remedy="train the model again")
+        self._shapes = Copies(self.codes[:, 0])
         with modelfile.loading(folder):
             self.net = UNet(UNetConfig.from_json(config.get("network", {})), own)
 
@@ -238,7 +272,9 @@ class SpriteModel:
     def ask(self, told: m.Told, rng: Stream, sizes: Sequence[int] = ()) -> m.Told:
         """Conditions (conditions,) with what they leave open taken from a random learned picture that has the rest.
 
-        So sizes, tags and symmetry come together, and as often, as in the pictures that were learned from.
+        So sizes, tags and symmetry come together, and as often, as in the pictures that were learned from. The look
+        of the lower half is taken from another one, so that no learned picture is told as a whole; where they are all
+        alike, looks and size stay open.
 
         Args:
             told: what is asked for.
@@ -251,11 +287,35 @@ class SpriteModel:
         fit = np.flatnonzero(alike & right if (alike & right).any() else alike)
         if not len(fit):
             return told
-        chosen = self.told[fit[rng.integer(len(fit))]]
+        first = int(fit[rng.integer(len(fit))])
         free = [place for place in _FREE if place not in given]
         result = told.copy()
-        result[free] = chosen[free]
+        result[free] = self.told[first, free]
+        if _LOWER not in free:
+            return result
+        other = self._other(first, fit, rng)
+        if other is not None:
+            result[_LOWER] = self.told[other, _LOWER]
+            return result
+        for place in (_UPPER, _LOWER, *(() if sizes else (_SIZE,))):  # told less of, it is no copy
+            result[place] = told[place]
         return result
+
+    def _other(self, first: int, among: npt.NDArray[np.int64], rng: Stream) -> int | None:
+        """Another learned picture, whose lower half can stand below the upper half of the first.
+
+        It is another drawing with another look and, where there is such a one, of the same word and build: as
+        symmetric, about as large. None where all are alike, or a layer has few: they would be drawn again.
+        """
+        told, own = self.told[among].astype(np.int64), self.told[first].astype(np.int64)
+        unlike = (told[:, _LOWER] != own[_LOWER]) & (self._shapes.apart(first)[among] >= _UNLIKE)
+        if int(unlike.sum()) < (_ENOUGH if self.labels[first] < len(SLOTS) else 1):
+            return None
+        near = unlike & (np.abs(told[:, _SIZE] - own[_SIZE]) <= 1)
+        same = near & (told[:, _MIRROR] == own[_MIRROR])
+        alike = same & (told[:, _WORD] == own[_WORD])
+        places = np.flatnonzero(next(rows for rows in (alike, same, near, unlike) if rows.any()))
+        return int(among[places[rng.integer(len(places))]])
 
     def draw(self, canvases: Sequence[Canvas]) -> None:
         """Draw the hidden pixels of canvases of one size, in place: first all forms, then all light.
@@ -275,7 +335,8 @@ class SpriteModel:
         for canvas in canvases:
             canvas.told[m.INDEX["stage"]] = stage
             order = sampling.spread_order(canvas.tokens.shape[0], canvas.tokens.shape[1], canvas.rng)
-            orders.append(order[canvas.hidden(stage).ravel()[order]])
+            order = order[canvas.hidden(stage).ravel()[order]]
+            orders.append(order[order <= canvas.mirrored(order)] if stage == m.FORM else order)
         for part in range(max((canvas.schedule.parts(stage) for canvas in canvases), default=0)):
             steps = [
                 step
@@ -310,17 +371,20 @@ class SpriteModel:
         for step, scores in zip(steps, found.astype(np.int32), strict=True):
             yield step.placed(scores)
 
-    def ramps(self, label: str, tokens: Tokens, rng: Stream, word: int | None = None) -> Ramps:
+    def ramps(self, told: m.Told, tokens: Tokens, rng: Stream) -> Ramps:
         """Colors for a picture: those of a random learned one of its label with as many materials.
 
+        Where there are some, it is one with the same word and with the same look: skin and cloth lie alike in both.
+
         Args:
-            label: one of `aigc_sprites.model.LABELS`.
+            told: conditions that the picture was drawn by, (conditions,).
             tokens: the picture.
             rng: chooses.
-            word: condition; where there are such pictures, one of this word is taken.
         """
-        same = np.flatnonzero(self.labels == m.LABELS.index(label))
-        fit = same[self.told[same, m.INDEX["materials"]] >= m.materials_of(tokens)]
-        alike = fit[self.told[fit, m.INDEX["word"]] == word] if word is not None else fit
-        chosen = next((some for some in (alike, fit) if len(some)), same)
+        same = np.flatnonzero(self.labels == told[_LABEL])
+        found = [some for some in (self.told[same, _MATERIALS] >= m.materials_of(tokens),) if some.any()]
+        for place in (_WORD, _UPPER):
+            alike = self.told[same, place] == told[place]
+            found += [alike & found[-1]] if found and (alike & found[-1]).any() else []
+        chosen = same[found[-1]] if found else same
         return np.asarray(self.colors[chosen[rng.integer(len(chosen))]])

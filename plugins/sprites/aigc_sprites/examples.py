@@ -21,7 +21,7 @@ _MOVED = 2  # pixels that creatures and items are moved by at most
 _ALIKE = 12  # so many pictures of one drawing at most are learned from
 _WHOLE = 1000  # pixels that a tile shows at least
 _SEAM = 1300  # thousandths of the steps of light inside a tile that those over its border may have
-_SHARE_UNTOLD, _SHARE_NOTHING, _SHARE_ALTERED, _SHARE_RESHAPED = 0.25, 0.1, 0.5, 0.6
+_SHARE_UNTOLD, _SHARE_NOTHING, _SHARE_ALTERED, _SHARE_RESHAPED = 0.15, 0.1, 0.35, 0.6
 _SHARE_LIGHT, _SHARE_LIT = 0.35, 0.3
 
 
@@ -36,6 +36,7 @@ class Drawing:
         word: condition.
         group: the drawing that it is one version of.
         beneath: what lies beneath it, (32, 32); None where that is free.
+        looks: conditions, as `aigc_sprites.looks` finds them; None where they are not told.
     """
 
     tokens: Tokens
@@ -44,6 +45,7 @@ class Drawing:
     word: int
     group: str = ""
     beneath: Tokens | None = None
+    looks: tuple[int, int] | None = None
 
     @property
     def slot(self) -> str:
@@ -212,7 +214,7 @@ def hide(
         stage, share = fixed or (int(rng.random() < _SHARE_LIGHT), float(np.cos(rng.random() * np.pi / 2)))
         shown, hidden = _hidden(tokens, stage, share, rng, mixed=fixed is None)
         targets[stage, place][hidden] = _asked(tokens, stage)[hidden]
-        conditions = m.describe(tokens, label, drawing.word)
+        conditions = m.describe(tokens, label, drawing.word, drawing.looks)
         conditions[m.INDEX["altered"]], conditions[m.INDEX["stage"]] = altered, stage
         conditions[m.INDEX["rate"]] = m.rate_condition(int(hidden.sum()), hidden.size)
         if fixed is None:

@@ -33,6 +33,10 @@ RATES = 16
 SIZE_EDGES = (20, 40, 70, 110, 160, 220, 300, 400, 520)
 """Opaque pixels."""
 
+LOOKED_AT = ("layer", "monster", "item", "tile")
+LOOKS = 60
+"""So many looks has each half of a kind (`aigc_sprites.looks`)."""
+
 CONDITIONS: dict[str, int] = {
     "rate": RATES + 1,
     "label": len(LABELS),
@@ -40,6 +44,8 @@ CONDITIONS: dict[str, int] = {
     "word": len(WORDS) + 2,
     "materials": 6,
     "mirror": 3,
+    "upper": len(LOOKED_AT) * LOOKS + 1,
+    "lower": len(LOOKED_AT) * LOOKS + 1,
     "altered": 4,
     "stage": 2,
 }
@@ -47,7 +53,7 @@ CONDITIONS: dict[str, int] = {
 what is drawn has none of it (Karras et al. 2020, arXiv:2006.06676, and 2022, arXiv:2206.00364)."""
 
 NAMES = tuple(CONDITIONS)
-FREE = ("size", "word", "materials", "mirror")
+FREE = ("size", "word", "materials", "mirror", "upper", "lower")
 INDEX = {name: place for place, name in enumerate(NAMES)}
 NOWHERE = SIDE
 FORM, LIGHT = 0, 1
@@ -78,15 +84,17 @@ def word_of(family: str, tags: tuple[str, ...]) -> int:
     return known[0] if known else len(WORDS)
 
 
-def describe(tokens: Tokens, label: str, word: int) -> Told:
+def describe(tokens: Tokens, label: str, word: int, looks: tuple[int, int] | None = None) -> Told:
     """The conditions that a finished picture fulfills, (conditions,); ``rate`` is 0.
 
     Args:
         tokens: (H, W).
         label: one of `LABELS`.
         word: as `word_of` gives it.
+        looks: of its upper and its lower half; None does not tell them.
     """
     opaque = tokens != CLEAR
+    upper, lower = looks or (untold("upper"), untold("lower"))
     found = {
         "rate": 0,
         "label": LABELS.index(label),
@@ -94,6 +102,8 @@ def describe(tokens: Tokens, label: str, word: int) -> Told:
         "word": word,
         "materials": materials_of(tokens),
         "mirror": int(mirrored(opaque)),
+        "upper": upper,
+        "lower": lower,
         "altered": 0,
         "stage": FORM,
     }

@@ -31,18 +31,13 @@ def drawn(
         hidden = np.full((SIDE, SIDE), HIDDEN, np.uint8)
         canvases.append(Canvas(hidden, nothing, told, rng, schedule=schedule or schedule_of(label)))
     painter.draw(canvases)
-    return [
-        colored(painter, canvas.tokens, label, canvas.rng, int(canvas.told[m.INDEX["word"]]))
-        for canvas, label in zip(canvases, labels, strict=True)
-    ]
+    return [colored(painter, canvas.tokens, canvas.told, canvas.rng) for canvas in canvases]
 
 
-def colored(
-    painter: SpriteModel, tokens: Tokens, label: str, rng: Stream, word: int | None = None
-) -> npt.NDArray[np.uint8]:
-    """Tokens in colors of their label and word, RGBA (32, 32, 4)."""
+def colored(painter: SpriteModel, tokens: Tokens, told: m.Told, rng: Stream) -> npt.NDArray[np.uint8]:
+    """Tokens in colors of what they were drawn by, RGBA (32, 32, 4)."""
     tokens = smooth(tokens)
-    ramps = painter.ramps(label, tokens, rng.child("colors"), word)
+    ramps = painter.ramps(told, tokens, rng.child("colors"))
     colors, (indices,) = paint([Uncolored(tokens, ramps)], _COLORS)
     table = np.zeros((len(colors) + 1, 4), np.uint8)
     table[1:, :3], table[1:, 3] = colors, 255

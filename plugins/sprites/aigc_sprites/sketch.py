@@ -10,11 +10,13 @@ import numpy as np
 from aigc_content import Request, Stream
 from aigc_sprites import model as m
 from aigc_sprites.assemble import Drawn
-from aigc_sprites.craft import LIMITS, craft
+from aigc_sprites.copies import LEAST, LIMIT
+from aigc_sprites.craft import LIMITS, craft, upright
 from aigc_sprites.draw import Canvas, SpriteModel, schedule_of
+from aigc_sprites.palette import oklab
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.plan import Part, Turns, sizes_of, turns
-from aigc_sprites.proof import READABLE, reader
+from aigc_sprites.proof import READABLE, nearest, reader
 from aigc_sprites.reader import BELIEVED
 from aigc_sprites.sprite import SIDE
 from aigc_sprites.tidy import smooth
@@ -35,7 +37,7 @@ class Sketch:
         rng: its own random numbers.
         params: what was asked for.
         drawn: tokens (32, 32) of each picture, by name.
-        words: the word that each was told.
+        told: the conditions that each was drawn by.
         tags: of pictures that show more than was asked.
         sound: whether it is known to pass alone.
     """
@@ -44,7 +46,7 @@ class Sketch:
     rng: Stream
     params: SpriteParams
     drawn: dict[str, Tokens] = field(default_factory=dict)
-    words: dict[str, int] = field(default_factory=dict)
+    told: dict[str, m.Told] = field(default_factory=dict)
     tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sound: bool = False
 
@@ -52,7 +54,7 @@ class Sketch:
         """Forget what was drawn, and draw by other random numbers."""
         self.rng = self.rng.child(f"again/{number}")
         self.turns = turns(self.params, self.params.figure, self.rng.child("plan"))
-        self.drawn, self.words, self.tags = {}, {}, {}
+        self.drawn, self.told, self.tags = {}, {}, {}
 
     def keep(self, part: Part, canvas: Canvas) -> None:
         """Take a drawn picture, unless a walker has one already whose area is nearer to that of its first."""
@@ -63,7 +65,7 @@ class Sketch:
             if abs(old - wanted) <= abs(new - wanted):
                 return
         self.drawn[part.name] = tokens
-        self.words[part.name] = int(canvas.told[m.INDEX["word"]])
+        self.told[part.name] = canvas.told
         self.tags.pop(part.name, None)
 
     def lacks(self, part: Part) -> int:
@@ -77,7 +79,7 @@ class Sketch:
         """What a picture is to show: of each claim the family of answers of the reader, and the answer."""
         kind, _, name = part.label.partition("/")
         found = [(name if kind == "layer" else kind, tag) for tag in part.tags[:1]]
-        word = self.words[part.name]
+        word = int(self.told[part.name][m.INDEX["word"]])
         if word < len(m.WORDS) and kind != "walker":
             family, _, tag = m.WORDS[word].partition("/")
             found.append((family, tag))
@@ -91,10 +93,16 @@ class Sketch:
         if kind == "walker" and part.beneath:
             own, wanted = (_area(self.drawn[name]) for name in (part.name, "down"))
             return abs(own - wanted) * 1000 > _MASS * wanted
+        if part.label == "layer/base" and not upright(self.drawn[part.name] != CLEAR):
+            return True
         shown = (self.drawn[part.name] != CLEAR) | (self.beneath(part) != CLEAR)
         found = craft(shown.astype(np.uint8), np.zeros(2, np.bool_))
         bulk = kind == "hero" or (limits.least <= found.opaque <= limits.most and found.border <= limits.border)
         return not bulk or found.main < limits.main
+
+    def draws(self, part: Part) -> bool:
+        """Whether a picture is a layer of a hero that is not given."""
+        return self.params.figure == "hero" and part.known is None
 
     def beneath(self, part: Part) -> Tokens:
         """What lies beneath a picture, (32, 32)."""
@@ -158,7 +166,7 @@ class Sketcher:
         return Drawn(figure.turns, figure.drawn, figure.tags, ramps)
 
     def _looked_at(self, drawn: Sequence[tuple[Sketch, Part]]) -> list[tuple[Sketch, Part]]:
-        """The pictures of heroes and walkers that would not pass: by their shape, or by what the reader sees in them.
+        """The pictures of heroes and walkers that would not pass: by their shape, by what the reader sees, as copies.
 
         They are drawn again before others lie on them, so that one bad glove does not cost a whole hero. What the
         reader surely sees of what was not asked becomes a tag.
@@ -176,18 +184,27 @@ class Sketcher:
         return [
             (figure, part)
             for figure, part in once
-            if figure.misfit(part) or (part in unlike and figure.params.figure == "hero" and part.known is None)
+            if figure.misfit(part) or (figure.draws(part) and (part in unlike or self._copied(figure, part)))
         ]
+
+    def _copied(self, figure: Sketch, part: Part) -> bool:
+        """Whether a layer is a training picture's copy."""
+        tokens = figure.drawn[part.name]
+        if _area(tokens) < LEAST:
+            return False
+        light = oklab(colors_of(self._ramps(figure, part))[tokens, :3])[..., 0]
+        own = None if figure.params.model is None else figure.params.model.path
+        return nearest([(tokens != CLEAR, light)], "hero", own)[0] < LIMIT
 
     def _ramps(self, figure: Sketch, part: Part) -> Ramps:
         """The colors of a picture: its own, and those of walkers fit all of their pictures."""
         if part.ramps is not None:
             return part.ramps
         if figure.params.figure == "walker":
-            label, tokens = "walker/down", np.stack([figure.drawn[name] for name in sorted(figure.drawn)])
-            return self._model.ramps(label, tokens, figure.rng.child("colors"))
+            tokens = np.stack([figure.drawn[name] for name in sorted(figure.drawn)])
+            return self._model.ramps(figure.told["down"], tokens, figure.rng.child("colors"))
         rng = figure.rng.child(f"colors/{part.name}")
-        return self._model.ramps(part.label, figure.drawn[part.name], rng, figure.words[part.name])
+        return self._model.ramps(figure.told[part.name], figure.drawn[part.name], rng)
 
     def _canvas(self, figure: Sketch, part: Part, number: int) -> Canvas:
         """A picture with what is known of it, and all that is told about it."""
@@ -205,6 +222,5 @@ class Sketcher:
                 tokens[:hips] = under[:hips]  # a step is made by the legs
         elif part.known is None:
             told = self._model.ask(told, stream.child("asked"), sizes_of(figure.params))
-        return Canvas(
-            tokens, under, told, stream, figure.params.temperature, schedule_of(part.label, len(part.tags) > 1)
-        )
+        tagged = int(part.told[m.INDEX["word"]]) < len(m.WORDS)
+        return Canvas(tokens, under, told, stream, figure.params.temperature, schedule_of(part.label, tagged))

@@ -55,12 +55,12 @@ def encode(picture: npt.NDArray[np.uint8]) -> tuple[Tokens, Ramps]:
     opaque = picture[..., 3] > 0
     lab = oklab(picture[opaque][:, :3]).astype(np.int64)  # (N, 3), in thousandths
     tokens = np.full(len(lab), DARK, dtype=np.uint8)
-    darkest, lightest = _range(lab[:, 0])
+    darkest, lowest, lightest = _range(lab[:, 0])
     lit = lab[:, 0] >= darkest
     ramps = np.zeros((MATERIALS, LEVELS, 3), dtype=np.uint8)
     if lit.any():
         material = _materials(lab[lit])
-        level = np.minimum((lab[lit][:, 0] - darkest) * LEVELS // (lightest - darkest), LEVELS - 1)
+        level = np.clip((lab[lit][:, 0] - lowest) * LEVELS // (lightest - lowest), 0, LEVELS - 1)
         tokens[lit] = FIRST + material * LEVELS + level
         colors = picture[opaque][:, :3][lit].astype(np.int64)
         ramps = np.stack([_ramp(colors[material == m], level[material == m]) for m in range(MATERIALS)])
@@ -69,15 +69,16 @@ def encode(picture: npt.NDArray[np.uint8]) -> tuple[Tokens, Ramps]:
     return whole, ramps
 
 
-def _range(light: _Ints) -> tuple[int, int]:
-    """The lightness (N,) from which on a picture's pixels are lit, and that of its lightest."""
+def _range(light: _Ints) -> tuple[int, int, int]:
+    """The lightness (N,) from which on a picture's pixels are lit, and those between which its levels reach."""
     if not len(light):
-        return _DARKEST, 1000
+        return _DARKEST, _DARKEST, 1000
     ordered = np.sort(light)
     tail = len(ordered) * _TAIL // 100
     low, high = int(ordered[tail]), int(ordered[-1 - tail])
     darkest = min(_DARKEST, max(_BLACK, low + (high - low) // _DARK_SHARE))
-    return darkest, max(high + 1, darkest + _NARROW)
+    lowest = max(darkest, min(low, high + 1 - _NARROW))
+    return darkest, lowest, max(high + 1, lowest + _NARROW)
 
 
 def form_of(tokens: Tokens) -> npt.NDArray[np.int64]:

@@ -22,6 +22,7 @@ from aigc_sprites.copies import bits_of, pack
 from aigc_sprites.data.dataset import SpriteSet, load_set
 from aigc_sprites.draw import FORMAT, LEARNED, SpriteModel
 from aigc_sprites.examples import NOT_ASKED, Batch, Drawing, Wardrobe, drawings, few_alike, hide
+from aigc_sprites.looks import Looks
 from aigc_sprites.palette import oklab
 from aigc_sprites.sheet import sheet
 from aigc_sprites.sprite import SIDE
@@ -57,7 +58,7 @@ class SpriteConfig(FitConfig):
     network: Literal["painter", "reader"] = "painter"
     batch: int = Field(default=32, ge=1, le=4096)
     ema: float = Field(default=0.999, ge=0, lt=1)
-    channels: tuple[int, ...] = (48, 96, 128, 160)
+    channels: tuple[int, ...] = (48, 96, 160, 256)
     down: tuple[tuple[int, ...], ...] = ((1,), (1,), (1, 2), (1, 2))
     up: tuple[tuple[int, ...], ...] = ((1, 1), (1, 1), (1, 1))
 
@@ -87,7 +88,7 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         from aigc_content.nn.unet_train import UNet as TrainedUNet
 
         config = run.config
-        known, held = (drawings(sprites, part) for part in sprites.split())
+        known, held = _both(sprites)
         learned = few_alike(known)
         torch.manual_seed(config.seed)
         sizes = UNetConfig(m.PLANES, tuple(m.CONDITIONS.values()), m.OUTPUTS, config.channels, config.down, config.up)
@@ -136,6 +137,13 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         return held_out_losses(model, sprites)
 
 
+def _both(sprites: SpriteSet) -> tuple[list[Drawing], list[Drawing]]:
+    """The drawings to learn from and those that are held out, with looks found among the former."""
+    known, held = (drawings(sprites, part) for part in sprites.split())
+    looks = Looks(few_alike(known))
+    return looks.told(known), looks.told(held)
+
+
 def _save(folder: Path, net: TrainedUNet, known: Sequence[Drawing]) -> None:
     config = {"format": FORMAT, "network": net.config.to_json()}
     modelfile.save(folder, config, net.export() | _learned(known))
@@ -159,7 +167,9 @@ def _learned(learned: Sequence[Drawing]) -> modelfile.Tensors:
     ]
     return {
         f"{LEARNED}colors": np.stack([one.ramps for one in learned]),
-        f"{LEARNED}told": np.stack([m.describe(one.tokens, one.label, one.word) for one in learned]).astype(np.uint8),
+        f"{LEARNED}told": np.stack(
+            [m.describe(one.tokens, one.label, one.word, one.looks) for one in learned]
+        ).astype(np.uint8),
         f"{LEARNED}codes": np.stack([pack(np.stack(both)) for both in codes]),
     }
 
@@ -182,7 +192,7 @@ def losses(net: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, int]]:
 
 def held_out_losses(folder: Path, sprites: SpriteSet) -> dict[str, int | float | str]:
     """Cross-entropy of the integer network on drawings that training never saw, in nat a hidden pixel."""
-    learned, held = (drawings(sprites, part) for part in sprites.split())
+    learned, held = _both(sprites)
     stored, tensors = modelfile.load(folder)
     own = {name: value for name, value in tensors.items() if not name.startswith(LEARNED)}
     with modelfile.loading(folder):

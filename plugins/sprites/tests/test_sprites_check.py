@@ -11,6 +11,7 @@ from aigc_sprites import check as checks
 from aigc_sprites import proof
 from aigc_sprites.conformance import material, pixels_of, slime
 from aigc_sprites.copies import Copies, bits_of, pack
+from aigc_sprites.craft import upright
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.sprite import Sprite, rows_of
 from pydantic import ValidationError
@@ -142,6 +143,27 @@ def test_a_build_is_held_to() -> None:
     assert area >= 400, "the slime is large"
     assert verdict(slime(), build="large") == (True, "")
     assert verdict(slime(), build="tiny") == verdict(slime(), build="medium") == (False, "pixels")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "side", "whole"),
+    [(2, 31, 32, True), (3, 30, 32, True), (4, 31, 32, False), (2, 29, 32, False), (1, 15, 16, True)],
+)
+def test_a_body_reaches_from_head_to_feet(first: int, last: int, side: int, whole: bool) -> None:
+    shown = np.zeros((side, side), np.bool_)
+    assert not upright(shown)
+    shown[first : last + 1, side // 2] = True
+    assert upright(shown) == whole
+
+
+def test_a_hero_without_a_head_is_refused() -> None:
+    asset = slime()
+    asset["kind"] = "hero"
+    asset["figures"][0]["layers"] = [{"name": "base", "tags": ["human"]}]
+    found = [
+        constraint for constraint, _ in checks._problems(Sprite.model_validate(asset), SpriteParams(kind="hero"), [])
+    ]
+    assert "body" in found
 
 
 class Opinion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from aigc_sprites import reader
 from aigc_sprites.copies import Copies, bits_of, pack
 from aigc_sprites.draw import FORMAT, Canvas, Schedule, SpriteModel, left
 from aigc_sprites.examples import NOT_ASKED, Drawing, Wardrobe, hide, moved, varied
+from aigc_sprites.looks import Looks, halves
 from aigc_sprites.tokens import CLEAR, DARK, FIRST, HIDDEN, LEVELS, MATERIALS, TOKENS, UNLIT, form_of, unlit
 
 from aigc_content import ModelError, Stream
@@ -64,8 +66,53 @@ def test_what_a_request_leaves_open_is_that_of_a_learned_picture(folder: Path) -
     assert np.array_equal(painter.ask(impossible, Stream("ask")), impossible)
 
 
+def test_a_look_for_each_half_and_of_two_pictures(folder: Path) -> None:
+    painter = SpriteModel(folder)
+    upper, lower, mirror = (m.INDEX[name] for name in ("upper", "lower", "mirror"))
+    label = "monster/animal"
+    own = np.flatnonzero(painter.labels == 0)
+    painter.told[own, m.INDEX["label"]] = m.LABELS.index(label)
+    painter.told[own, upper] = painter.told[own, lower] = [1, 2, 3]
+    painter.told[own, mirror] = [0, 1, 1]
+    for number in range(30):
+        told = painter.ask(m.told(label), Stream(f"looks {number}"))
+        pair = int(told[upper]), int(told[lower])
+        assert pair in ((2, 3), (3, 2), (1, 2), (1, 3)), "as symmetric, where there is another"
+    assert int(painter.ask(m.told(label, lower=1), Stream("looks"))[lower]) == 1, "what is given stays"
+    painter.told[own, m.INDEX["label"]] = 0
+    few = painter.ask(m.told(m.LABELS[0]), Stream("looks"))
+    assert few[upper] == few[lower] == m.untold("lower"), "of a layer there are too few"
+    painter.told[own, m.INDEX["label"]] = m.LABELS.index(label)
+    painter.told[own, lower] = 5
+    alone = painter.ask(m.told(label), Stream("looks"))
+    assert all(alone[m.INDEX[name]] == m.untold(name) for name in ("upper", "lower", "size")), "there is no other"
+
+
 def drawing(label: str = "monster/animal", seed: int = 0) -> Drawing:
     return Drawing(shape(seed), np.zeros((MATERIALS, LEVELS, 3), np.uint8), label, len(m.WORDS))
+
+
+def test_looks_tell_halves_apart() -> None:
+    wide, tall = shape(), np.zeros((32, 32), np.uint8)
+    tall[2:30, 14:18] = FIRST
+    wide_over_tall = wide.copy()
+    wide_over_tall[16:] = tall[16:]
+    drawn = [replace(drawing(), tokens=tokens) for tokens in (wide, tall, wide_over_tall)]
+    looks = Looks(drawn)
+    first, second, third = (looks.of(one) for one in drawn)
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+    assert third[1] == second[1] != first[1]
+    assert [one.looks for one in looks.told(drawn)] == [first, second, third]
+    assert all(m.LOOKS <= look < 2 * m.LOOKS for look in (*first, *second)), "of creatures"
+    assert looks.of(replace(drawing("item/weapon"))) == (m.untold("upper"), m.untold("lower")), "none was learned"
+
+
+def test_the_pattern_of_a_tile_is_the_same_wherever_it_is_cut() -> None:
+    tokens = np.random.default_rng(0).integers(FIRST, FIRST + LEVELS, (32, 32)).astype(np.uint8)
+    one, other = halves(tokens, "tile"), halves(np.roll(tokens, (5, 9), (0, 1)), "tile")
+    assert np.allclose(one[0], other[0])
+    assert np.array_equal(one[1], other[1])
 
 
 FEW, TWICE = Schedule(forms=5, lights=2), Schedule(forms=3, lights=2, forms_again=4, lights_again=3)
@@ -95,6 +142,24 @@ def test_every_pixel_is_drawn_and_company_changes_none(folder: Path, schedule: S
     painter.draw(alone)
     assert (alone[0].tokens == together[1].tokens).all()
     assert (together[0].tokens != together[1].tokens).any()
+
+
+@pytest.mark.parametrize(("label", "axis"), [("layer/body", 31), ("layer/hand1", 12)])
+def test_what_is_told_to_be_its_own_mirror_image_has_the_same_forms_on_both_sides(
+    folder: Path, label: str, axis: int
+) -> None:
+    empty = np.zeros((32, 32), np.uint8)
+    schedule = Schedule(forms=4, lights=2, forms_again=3, crumb=0)
+    told = m.told(label, mirror=1)
+    told[m.INDEX["stage"]] = 0
+    canvas = Canvas(np.full((32, 32), HIDDEN, np.uint8), empty, told, Stream("mirror"), schedule=schedule)
+    free = Canvas(canvas.tokens.copy(), empty, m.told(label, mirror=0), Stream("mirror"), schedule=schedule)
+    SpriteModel(folder).draw([canvas, free])
+    columns = np.arange(max(0, axis - 31), min(31, axis) + 1)
+    forms, others = form_of(canvas.tokens), form_of(free.tokens)
+    assert (forms[:, columns] == forms[:, axis - columns]).all()
+    assert (others[:, columns] != others[:, axis - columns]).any()
+    assert int(canvas.tokens.max()) < TOKENS
 
 
 @pytest.mark.parametrize("again", [0, 4])
@@ -133,8 +198,15 @@ def striped(materials: int) -> np.ndarray:
 def test_ramps_are_those_of_the_label_with_materials_enough(folder: Path) -> None:
     painter = SpriteModel(folder)
     own = {painter.colors[place].tobytes() for place in (1, 4, 7) if painter.told[place, m.INDEX["materials"]] >= 3}
-    found = {painter.ramps(m.LABELS[1], striped(3), Stream(f"ramps {place}")).tobytes() for place in range(20)}
+    found = {
+        painter.ramps(m.told(m.LABELS[1]), striped(3), Stream(f"ramps {place}")).tobytes() for place in range(20)
+    }
     assert found == own
+    painter.told[7, m.INDEX["upper"]] = 3
+    alike = {painter.ramps(m.told(m.LABELS[1], upper=3), striped(2), Stream(f"{n}")).tobytes() for n in range(9)}
+    assert alike == {painter.colors[7].tobytes()}, "of the same look"
+    other = {painter.ramps(m.told(m.LABELS[1], upper=9), striped(2), Stream(f"{n}")).tobytes() for n in range(20)}
+    assert len(other) > 1, "no picture has this look"
 
 
 @pytest.mark.parametrize("spoil", ["format", "learned", "network"])

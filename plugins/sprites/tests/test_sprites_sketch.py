@@ -69,19 +69,34 @@ def opinion(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[int]], None]:
     return believe
 
 
-BODY = (6, 28, 10, 20)
+BODY, HERO = (6, 28, 10, 20), (2, 32, 10, 20)
 
 
 def test_a_layer_that_tears_the_hero_is_drawn_again() -> None:
     far, near = (10, 20, 26, 31), (10, 20, 19, 24)
-    model = Scripted({"layer/base": [BODY], "layer/hand1": [far, near]})
+    model = Scripted({"layer/base": [HERO], "layer/hand1": [far, near]})
     figure = drawn(model, {"kind": "hero", "wear": {"hand1": None}})
     assert model.drawn == {"layer/base": 1, "layer/hand1": 2}
     assert np.flatnonzero(figure.drawn["hand1"].any(axis=0)).tolist() == list(range(19, 24))
 
 
+def test_a_body_without_a_head_is_drawn_again() -> None:
+    model = Scripted({"layer/base": [(8, 32, 10, 20), HERO]})
+    drawn(model, {"kind": "hero", "wear": {}})
+    assert model.drawn == {"layer/base": 2}
+
+
+def test_a_layer_that_is_a_copy_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    distances = [40, 300]
+    monkeypatch.setattr(sketches, "nearest", lambda views, figure, own: [distances.pop(0) for _ in views])
+    model = Scripted({"layer/base": [HERO]})
+    drawn(model, {"kind": "hero", "wear": {}})
+    assert model.drawn == {"layer/base": 2}
+    assert not distances
+
+
 def test_a_layer_is_drawn_again_until_the_reader_sees_what_was_asked(opinion: Callable[[list[int]], None]) -> None:
-    model = Scripted({"layer/base": [BODY], "layer/hand1": [(10, 20, 19, 24)]}, m.WORDS.index("hand1/axe"))
+    model = Scripted({"layer/base": [HERO], "layer/hand1": [(10, 20, 19, 24)]}, m.WORDS.index("hand1/axe"))
     shares = [10, 20, 300]
     opinion(shares)
     figure = drawn(model, {"kind": "hero", "wear": {"hand1": "axe"}})
