@@ -59,7 +59,7 @@ class _RoundWithin(torch.autograd.Function):
 
 
 class _ScaleWithin(torch.autograd.Function):
-    """Scale by channel, clamp and round in few walks over memory; gradient 1 inside the limits, 0 beyond.
+    """Scale by channel, clamp and round in few walks over memory; gradient 1 within the limits, 0 beyond.
 
     With channels last, as the convolutions give them, torch walks over one short row of channels at a time; here
     many rows are one.
@@ -68,7 +68,9 @@ class _ScaleWithin(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, multiplier: Tensor, low: float, high: float) -> Tensor:
         ctx.save_for_backward(x, multiplier)
-        ctx.limits = low, high
+        ctx.limits = [
+            float(np.nextafter(np.float32(end), np.float32(way * np.inf))) for end, way in ((low, -1), (high, 1))
+        ]
         rows = _rows(x)
         return _like((rows * _repeated(multiplier, rows)).clamp_(low, high).round_(), x)
 
