@@ -79,9 +79,7 @@ class UNet(nn.Module):
                 masks[level] = found = F.max_pool2d(found, 2)
         rows = conditions + torch.tensor((0, *config.conditions[:-1]), device=conditions.device).cumsum(0)
         residual = torch.stack([table(planes[:, i]) for i, table in enumerate(self.tables)]).sum(dim=0)
-        residual = (residual if masks[0] is None else residual * inside[..., None]).permute(
-            0, 3, 1, 2
-        )  # (B, C, H, W), channels last
+        residual = _masked(residual.permute(0, 3, 1, 2), masks[0])  # (B, C, H, W), channels last
         skips = []
         for level in range(config.levels):
             if level:
