@@ -101,14 +101,15 @@ class Scores:
         return look, matter
 
 
-def mean_of(found: Sequence[Scores]) -> tuple[Scores, float]:
-    """Means over both networks and all sets, and the standard deviation from set to set of the Fréchet distance.
+def mean_of(found: Sequence[Scores], nets: int) -> tuple[Scores, float]:
+    """Means over all networks and sets, and the standard deviation from set to set of the Fréchet distance.
 
     Args:
-        found: of all sets by the first network, then by the second.
+        found: of all sets by the first network, then by the second, and so on.
+        nets: so many networks.
     """
     values = np.array([astuple(one) for one in found])
-    spread = values[:, 0].reshape(2, -1).mean(axis=0).std()
+    spread = values[:, 0].reshape(nets, -1).mean(axis=0).std()
     return Scores(*values.mean(axis=0).tolist()), float(spread)
 
 

@@ -1,7 +1,8 @@
-"""The witness of `sprites.py`: two small float networks that learned from real pictures what they show.
+"""The witness of `sprites.py`: small float networks that learned from real pictures what they show.
 
-Each learned from one half of the drawings that the painter learned from, so that for either there are real pictures
-of both sides of the split that it never saw. They share nothing with the shipped reader but the data.
+They come in pairs. Each learned from one half of the drawings that the painter learned from, so that for either there
+are real pictures of both sides of the split that it never saw. One pair alone judges by chance: figures of the same
+pictures by two of them differ by a tenth. They share nothing with the shipped reader but the data.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ Pictures = npt.NDArray[np.uint8]
 COLORS = 32
 """So many at most has every picture of the benchmark, real or drawn."""
 FEATURES = 64
+PAIRS = 3
+"""So many pairs of networks; of each pair one learned from either half."""
 _BATCH, _SEEN = 32, 256
 _RATE, _DECAY, _SMOOTHING = 1.5e-3, 0.02, 0.05
 _TINT = 300  # thousandths of a or b in Oklab that count as 1
@@ -158,7 +161,7 @@ class Net(nn.Module):
 
 
 class Witness:
-    """Two networks and which real pictures each of them learned from.
+    """Pairs of networks and which real pictures each of them learned from.
 
     Args:
         known: real pictures that the painter learned from.
@@ -167,27 +170,36 @@ class Witness:
         epochs: of each training.
         seed: of the halves, the weights and the order.
 
+    Attributes:
+        nets: the first and the second of each pair.
+
     Raises:
         ValueError: the file holds networks that were trained otherwise.
     """
 
     def __init__(self, known: Shown, file: Path, data: str, epochs: int, seed: int) -> None:
-        self.half = halves(known, seed)
-        facts = {"data": data, "epochs": epochs, "seed": seed, "pictures": len(known)}
-        self.nets = [Net(), Net()]
+        self._halves = [halves(known, PAIRS * seed + pair) for pair in range(PAIRS)]
+        facts = {"data": data, "epochs": epochs, "seed": seed, "pairs": PAIRS, "pictures": len(known)}
+        self.nets = [Net() for _ in range(2 * PAIRS)]
         if file.exists():
             stored: dict[str, Any] = torch.load(file, weights_only=True)
             if stored["facts"] != facts:
                 raise ValueError(f"{file} holds networks of {stored['facts']}, not of {facts}; name another file")
         else:
-            for place, net in enumerate(self.nets):
-                torch.manual_seed(seed + place)
-                _train(net, known.take(np.flatnonzero(self.half == place)), epochs, seed + place)
+            for place in range(len(self.nets)):
+                own = len(self.nets) * seed + place
+                torch.manual_seed(own)
+                self.nets[place] = net = Net()
+                _train(net, known.take(np.flatnonzero(~self.unseen(place))), epochs, own)
             stored = {"facts": facts, "nets": [net.state_dict() for net in self.nets]}
             torch.save(stored, file)
         for net, state in zip(self.nets, stored["nets"], strict=True):
             net.load_state_dict(state)
             net.eval()
+
+    def unseen(self, place: int) -> npt.NDArray[np.bool_]:
+        """Which of the real pictures one of the networks did not learn from, (N,)."""
+        return self._halves[place // 2] != place % 2
 
     def features(self, place: int, shown: Shown) -> tuple[Floats, Floats]:
         """Of one of the networks, of how things look, (N, 288), and of what they are, (N, `FEATURES`)."""
@@ -198,21 +210,21 @@ class Witness:
         return look, matter
 
     def reads(self, shown: Shown) -> npt.NDArray[np.bool_]:
-        """Whether both together read each picture as its label, among those of its kind, (N,)."""
+        """Whether all together read each picture as its label, among those of its kind, (N,)."""
         found = self._shares(shown, "label")
         kinds = np.array([label.partition("/")[0] for label in m.SHOWN])
         own = np.array([label.partition("/")[0] for label in shown.labels])
         return np.asarray(np.where(kinds == own[:, None], found, -1).argmax(axis=1) == shown.indices)
 
     def reads_word(self, shown: Shown) -> npt.NDArray[np.bool_]:
-        """Whether both together read each picture's word as told, among those of its slot or class, (N,)."""
+        """Whether all together read each picture's word as told, among those of its slot or class, (N,)."""
         found = self._shares(shown, "word")
         slots = np.array([word.partition("/")[0] for word in m.WORDS])
         own = np.array([label.partition("/")[2] for label in shown.labels])
         return np.asarray(np.where(slots == own[:, None], found, -1).argmax(axis=1) == shown.words)
 
     def _shares(self, shown: Shown, head: str) -> Floats:
-        """Mean belief of both, by label or word."""
+        """Mean belief of all, by label or word."""
         total = np.zeros(1)
         for place, net in enumerate(self.nets):
             with torch.inference_mode():

@@ -47,6 +47,7 @@ none is refused.
 """
 _AT_ONCE = 30  # pictures that the painter draws at a time
 _EPOCHS = 40
+_TAGGED = 4  # pictures drawn at least for each held-out one that shows a tag
 _NOTHING = np.zeros((SIDE, SIDE), np.uint8)
 _ALL_HIDDEN = np.full((SIDE, SIDE), HIDDEN, np.uint8)
 
@@ -142,27 +143,30 @@ def quality(run: Run, real: Real, kind: str, drawn: dict[str, Shown]) -> str:
         _say(f"{kind}: {len(asked)} drawn by {name}")
     scores: dict[str, list[tuple[Scores, Scores]]] = {}
     far = {HELD: real.near.distances(held)}
-    for net in (0, 1):
-        unseen = real.witness.half != net
+    nets = len(real.witness.nets)
+    for net in range(nets):
+        unseen = real.witness.unseen(net)
         kinds = np.array([label.startswith(f"{kind}/") for label in real.learned.labels])
         space = Space.of(real.witness, net, real.learned.take(np.flatnonzero(kinds & unseen)))
         for place in range(sets):
             for name, made in _sets(real, kind, held, unseen, place, drawn, rng):
-                scores.setdefault(name, []).append(Scores.of(held, made, space, (run.seed * 2 + net) * 1000 + place))
+                scores.setdefault(name, []).append(
+                    Scores.of(held, made, space, (run.seed * nets + net) * 1000 + place)
+                )
                 if net == 0:
                     old = far.get(name, np.zeros(0, np.int64))
                     far[name] = np.concatenate([old, real.near.distances(made)])
-        _say(f"{kind}: measured by network {net + 1} of 2")
+        _say(f"{kind}: measured by network {net + 1} of {nets}")
     count = f"n = {size} beside {size} held out, sets: {sets}"
     measures = ("FID", "/ floor", "precision", "recall", "density", "coverage", "told apart by features", "1-NN")
     found: list[list[tuple[Cell, ...]]] = []
     for sort in (0, 1):
         by_name = {name: [pair[sort] for pair in pairs] for name, pairs in scores.items()}
-        floor = mean_of(by_name[FLOOR])[0]
-        found.append([(name, *_cells(own, floor)) for name, own in by_name.items()])
+        floor = mean_of(by_name[FLOOR], nets)[0]
+        found.append([(name, *_cells(own, floor, nets)) for name, own in by_name.items()])
     look, matter = found
     rows = [
-        (*row, f"{100 * mean_of([pair[1] for pair in scores[name]])[0].pixels:.0f} %", *_novelty(far[name]))
+        (*row, f"{100 * mean_of([pair[1] for pair in scores[name]], nets)[0].pixels:.0f} %", *_novelty(far[name]))
         for name, row in zip(scores, matter, strict=True)
     ]
     rows.append((HELD, *["-"] * (len(measures) + 1), *_novelty(far[HELD])))
@@ -191,8 +195,8 @@ def _sets(
             yield name.partition(" ")[2], shown.take(range(place * len(held), (place + 1) * len(held)))
 
 
-def _cells(found: Sequence[Scores], floor: Scores) -> tuple[Cell, ...]:
-    mean, spread = mean_of(found)
+def _cells(found: Sequence[Scores], floor: Scores, nets: int) -> tuple[Cell, ...]:
+    mean, spread = mean_of(found, nets)
     return (
         f"{mean.frechet:.3g} ± {spread:.1g}",
         f"{mean.frechet / floor.frechet:.2f}",
@@ -218,7 +222,7 @@ def tags(run: Run, real: Real, drawn: dict[str, Shown]) -> str:
     for name in run.drawers:
         rows.append((name, *(_right(real.witness.reads(drawn[f"{kind} {name}"])) for kind in KINDS)))
     tagged = real.held.take(np.flatnonzero(real.held.words < len(m.WORDS)))
-    times = max(1, run.count // len(tagged))
+    times = max(_TAGGED, run.count // len(tagged))
     asked, words = list(tagged.labels) * times, np.tile(tagged.words, times)
     names = tuple(f"drawn {place}" for place in range(len(asked)))
     shown = {HELD: tagged}

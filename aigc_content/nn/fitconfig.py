@@ -22,8 +22,9 @@ class FitConfig(BaseModel):
         decay_share: last share of the run in which ``decay`` falls.
         clip: largest norm of the gradient.
         ema: weight of the past in the averaged weights, a step.
-        precision: of the forward pass of networks that do not compute on whole numbers; ``auto`` is ``bfloat16``
-            where the processor has it and ``float32`` elsewhere.
+        precision: of the forward pass of networks that do not compute on whole numbers, and of the gradients of
+            convolutions of those that do; ``auto`` is ``bfloat16`` where the processor has it and ``float32``
+            elsewhere.
         checkpoint_minutes: time between checkpoints.
         evaluate_steps: steps between measurements on held-out data.
         patience: so many measurements in a row without a new best end the run, and the weights of the best one are

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aigc_content.nn import quick
 from aigc_content.nn.flow import MAX_TABLE
 from aigc_content.nn.kernels import MAX_ACTIVATION, MAX_RESIDUAL, MAX_SUM, MAX_WEIGHT
 
@@ -152,7 +153,12 @@ class Layer(Rounded):
         dilation: step between taps.
         gain: factor on He initialization.
         damp: power of two; a fixed factor on the multiplier, for outputs that count in nat and not in activations.
+
+    Attributes:
+        quick: convolve as `aigc_content.nn.quick` does, where that is available; the sums are the same.
     """
+
+    quick = False
 
     def __init__(
         self, inputs: int, outputs: int, size: int = 1, dilation: int = 1, gain: float = 1.0, damp: float = 1.0
@@ -189,8 +195,8 @@ class Layer(Rounded):
         if x.ndim < 4:
             return F.linear(x, weight, bias), multiplier
         kernel = weight.view(len(weight), self.size, self.size, -1).permute(0, 3, 1, 2)
-        sums = F.conv2d(x, kernel, bias, padding=self.dilation * (self.size // 2), dilation=self.dilation)
-        return sums, multiplier
+        convolve = quick.convolve if self.quick and self.rounding else F.conv2d
+        return convolve(x, kernel, bias, padding=self.dilation * (self.size // 2), dilation=self.dilation), multiplier
 
     def activate(self, x: Tensor, floor: int = 0) -> Tensor:
         """The layer followed by rounding to activations within floor..127."""

@@ -24,10 +24,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from aigc_content.nn import quick
 from aigc_content.nn.fitconfig import FitConfig
 from aigc_content.nn.interrupt import FirstInterrupt
 from aigc_content.nn.player import Batch, Player, Side, only
-from aigc_content.nn.quant import Rounded
+from aigc_content.nn.quant import Layer, Rounded
 from aigc_content.nn.trainlog import Log, Parts, check_finite
 from aigc_content.nn.trainstate import SUFFIX, Tensors, load, load_facts, save, unusable
 
@@ -60,8 +61,9 @@ def fit(
 
     Precision: with bfloat16 the losses are computed under torch's autocast. A network with layers of
     `aigc_content.nn.quant` in it computes on whole numbers, which bfloat16 cannot hold, so its forward pass stays
-    in float32 whatever ``config.precision`` says, and its losses may wrap what is not whole (a critic, say) in
-    ``torch.autocast`` themselves.
+    exact whatever ``config.precision`` says, and its losses may wrap what is not whole (a critic, say) in
+    ``torch.autocast`` themselves. Where the processor can (`aigc_content.nn.quick`), the gradients of its
+    convolutions are computed in bfloat16, unless ``float32`` is asked for.
 
     Args:
         net: the network, or one module that holds all networks of a joint training. Its modes (training or
@@ -130,6 +132,9 @@ class _Training:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         net.to(self._device)
         self.mixed = _uses_bfloat16(net, config.precision, self._device)
+        if config.precision != "float32" and self._device.type == "cpu" and quick.available():
+            for layer in self._layers():
+                layer.quick = True
         self._sides = [Side(player) for player in players]
         self._average = _copy(net.state_dict())
         self._best: dict[str, Tensor] = {}
@@ -221,8 +226,13 @@ class _Training:
     def leave(self) -> None:
         """Put the weights to keep into the network, on the CPU."""
         self._net.load_state_dict(self._best or self._average)
+        for layer in self._layers():
+            layer.quick = False
         self._net.zero_grad(set_to_none=True)
         self._net.to("cpu")
+
+    def _layers(self) -> Iterator[Layer]:
+        return (module for module in self._net.modules() if isinstance(module, Layer))
 
     def save(self, path: Path) -> None:
         """Write the whole state."""

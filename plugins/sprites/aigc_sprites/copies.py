@@ -75,20 +75,13 @@ class Copies:
         """
         return [min(self._nearest(shown[:, ::step], light[:, ::step]) for step in (1, -1)) for shown, light in views]
 
-    def apart(self, place: int) -> npt.NDArray[np.int32]:
-        """Thousandths of the fields in which each training picture differs from the one at a place, (N,)."""
-        return self._differ(self._shapes[:, place, None], self._lights[:, place, None])
-
     def _nearest(self, shown: npt.NDArray[np.bool_], light: npt.NDArray[np.integer[Any]]) -> int:
         shape, lit = pack(bits_of(shown, light)[None]).view(np.uint64).reshape(2, _WORDS, 1)
-        return int(self._differ(shape, lit).min(initial=1000))
-
-    def _differ(self, shape: npt.NDArray[np.uint64], lit: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
         both = self._shapes & shape
         common = _count(both)
         either = np.maximum(self._areas + _count(shape) - common, 1)
         differs = 2 * (either - common) + _count((self._lights ^ lit) & both)
-        return np.asarray(differs * 1000 // (2 * either))
+        return int((differs * 1000 // (2 * either)).min(initial=1000))
 
 
 def distance_of(one: View, other: View) -> int:

@@ -64,10 +64,20 @@ LIMITS = {
 """For pictures of 32 x 32 pixels."""
 
 
+_HIPS = 55
+"""Percent of a walker's height from the top."""
+
+
 def upright(shown: Mask) -> bool:
     """Whether a hero's body (H, H) reaches from head to feet, within 3/32 and 1/32 as learned ones."""
     rows, side = np.flatnonzero(shown.any(axis=1)), len(shown)
     return bool(len(rows)) and int(rows[0]) * 32 <= 3 * side and (int(rows[-1]) + 1) * 32 >= 31 * side
+
+
+def hips(shown: Mask) -> int:
+    """The first row of the legs of a walker (H, H)."""
+    rows = np.flatnonzero(shown.any(axis=1))
+    return int(rows[0] + (rows[-1] - rows[0]) * _HIPS // 100) if len(rows) else 0
 
 
 def craft(pixels: Indices, dark: npt.NDArray[np.bool_]) -> Craft:

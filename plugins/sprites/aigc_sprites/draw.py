@@ -20,8 +20,7 @@ from aigc_content import ModelError, Stream
 from aigc_content.nn import modelfile, sampling
 from aigc_content.nn.unet import UNet, UNetConfig
 from aigc_sprites import model as m
-from aigc_sprites.copies import CODE_BYTES, Copies
-from aigc_sprites.data.words import SLOTS
+from aigc_sprites.copies import CODE_BYTES
 from aigc_sprites.sprite import SIDE
 from aigc_sprites.tidy import CRUMB, whole
 from aigc_sprites.tokens import FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, UNLIT, Ramps, Tokens, form_of, unlit
@@ -31,13 +30,11 @@ LEARNED = "learned."
 """Prefix of the tensors that tell what a network learned from."""
 _FREE = [m.INDEX[name] for name in m.FREE]
 _UNTOLD = [m.untold(name) for name in m.FREE]
-_LABEL, _WORD, _MATERIALS, _UPPER, _LOWER, _SIZE, _MIRROR = (
-    m.INDEX[name] for name in ("label", "word", "materials", "upper", "lower", "size", "mirror")
+_LABEL, _WORD, _MATERIALS, _MIRROR, _SIZE, _UPPER, _LOWER = (
+    m.INDEX[name] for name in ("label", "word", "materials", "mirror", "size", *m.HALVES)
 )
-_UNLIKE = 300
-"""Thousandths of the fields in which two pictures differ whose looks are told together."""
-_ENOUGH = 20
-"""So many pictures that are unlike a layer's make its looks worth telling."""
+_OF_BODIES = (_SIZE, _MIRROR, _UPPER, _LOWER)
+"""Conditions that stay open of bodies: those that were learned are so alike that told more of, they come back."""
 _UNITS = 256
 _THIRDS = 3
 
@@ -79,17 +76,17 @@ class Schedule:
         return self.hot if self.forms == 1 else self.hot + (self.cold - self.hot) * part / (self.forms - 1)
 
 
-CALM = Schedule(forms=6, lights=2, forms_again=3, lights_again=3, hot=0.9, cold=0.35, light=0.4, crumb=150)
+CALM = Schedule(forms=6, lights=2, forms_again=3, lights_again=1, hot=0.9, cold=0.35, light=0.4, crumb=150)
 """Of creatures and things."""
 ASKED = replace(CALM, guidance=512)
 """Of creatures and things that shall show a tag."""
 GROUND = Schedule(lights=6, forms_again=3, light=0.6)
 """Of tiles, whose grain is what they are."""
-GUIDED = Schedule(lights_again=3, hot=0.7, cold=0.35, light=0.35, guidance=192)
+GUIDED = Schedule(forms=6, lights=3, hot=0.7, cold=0.35, light=0.35, guidance=192)
 """Of a hero's larger layers, which must fit what lies beneath."""
 WORN = replace(GUIDED, guidance=256)
 """Of layers that shall show a tag."""
-SMALL = Schedule(forms=6, lights=2, lights_again=3, hot=0.7, cold=0.35, light=0.35)
+SMALL = Schedule(forms=6, lights=3, hot=0.7, cold=0.35, light=0.35)
 """Of a hero's smaller layers: most of their pixels are clear, and where is soon sure."""
 WALKING = Schedule(forms=8, lights=3, forms_again=3, lights_again=3, cold=0.4, light=0.4, guidance=128, crumb=150)
 """Of walkers, whose pictures must fit each other."""
@@ -153,8 +150,8 @@ class Canvas:
 
     @property
     def axis(self) -> int | None:
-        """Sum of two columns whose forms are the same, where it is told that the shape is its own mirror image."""
-        if self.told[_MIRROR] != 1 or (self.known != HIDDEN).any():
+        """Sum of two columns whose forms are the same; None where it is told that they are not."""
+        if self.told[_MIRROR] == 0 or (self.known != HIDDEN).any():
             return None
         return _AXES.get(m.LABELS[int(self.told[m.INDEX["label"]])])
 
@@ -260,7 +257,6 @@ class SpriteModel:
         if [array.shape for array in known] != shapes or any(array.dtype != np.uint8 for array in known):
             found = "the tensors of what it learned from are missing or do not fit"
             raise ModelError("M005", found, where=str(folder), remedy="train the model again")
-        self._shapes = Copies(self.codes[:, 0])
         with modelfile.loading(folder):
             self.net = UNet(UNetConfig.from_json(config.get("network", {})), own)
 
@@ -272,9 +268,9 @@ class SpriteModel:
     def ask(self, told: m.Told, rng: Stream, sizes: Sequence[int] = ()) -> m.Told:
         """Conditions (conditions,) with what they leave open taken from a random learned picture that has the rest.
 
-        So sizes, tags and symmetry come together, and as often, as in the pictures that were learned from. The look
-        of the lower half is taken from another one, so that no learned picture is told as a whole; where they are all
-        alike, looks and size stay open.
+        So sizes, tags and symmetry come together, and as often, as in the pictures that were learned from. Of the
+        looks only one is taken, so that no learned picture is told as a whole; a walker has the legs of another one
+        of its size.
 
         Args:
             told: what is asked for.
@@ -287,35 +283,20 @@ class SpriteModel:
         fit = np.flatnonzero(alike & right if (alike & right).any() else alike)
         if not len(fit):
             return told
-        first = int(fit[rng.integer(len(fit))])
-        free = [place for place in _FREE if place not in given]
+        chosen = int(fit[rng.integer(len(fit))])
+        label = m.LABELS[int(told[_LABEL])]
+        free = [place for place in _FREE if place not in (*given, *(_OF_BODIES if label == "layer/base" else ()))]
         result = told.copy()
-        result[free] = self.told[first, free]
-        if _LOWER not in free:
-            return result
-        other = self._other(first, fit, rng)
-        if other is not None:
-            result[_LOWER] = self.told[other, _LOWER]
-            return result
-        for place in (_UPPER, _LOWER, *(() if sizes else (_SIZE,))):  # told less of, it is no copy
-            result[place] = told[place]
+        result[free] = self.told[chosen, free]
+        if label.startswith("walker/"):
+            sizes_apart = np.abs(self.told[fit, _SIZE].astype(np.int64) - int(self.told[chosen, _SIZE]))
+            others = fit[(sizes_apart <= 1) & (self.told[fit, _LOWER] != self.told[chosen, _LOWER])]
+            if len(others):
+                result[_LOWER] = self.told[int(others[rng.integer(len(others))]), _LOWER]
+        else:
+            left_open = (_UPPER, _LOWER)[rng.integer(2)]
+            result[left_open] = told[left_open]
         return result
-
-    def _other(self, first: int, among: npt.NDArray[np.int64], rng: Stream) -> int | None:
-        """Another learned picture, whose lower half can stand below the upper half of the first.
-
-        It is another drawing with another look and, where there is such a one, of the same word and build: as
-        symmetric, about as large. None where all are alike, or a layer has few: they would be drawn again.
-        """
-        told, own = self.told[among].astype(np.int64), self.told[first].astype(np.int64)
-        unlike = (told[:, _LOWER] != own[_LOWER]) & (self._shapes.apart(first)[among] >= _UNLIKE)
-        if int(unlike.sum()) < (_ENOUGH if self.labels[first] < len(SLOTS) else 1):
-            return None
-        near = unlike & (np.abs(told[:, _SIZE] - own[_SIZE]) <= 1)
-        same = near & (told[:, _MIRROR] == own[_MIRROR])
-        alike = same & (told[:, _WORD] == own[_WORD])
-        places = np.flatnonzero(next(rows for rows in (alike, same, near, unlike) if rows.any()))
-        return int(among[places[rng.integer(len(places))]])
 
     def draw(self, canvases: Sequence[Canvas]) -> None:
         """Draw the hidden pixels of canvases of one size, in place: first all forms, then all light.
@@ -383,7 +364,7 @@ class SpriteModel:
         """
         same = np.flatnonzero(self.labels == told[_LABEL])
         found = [some for some in (self.told[same, _MATERIALS] >= m.materials_of(tokens),) if some.any()]
-        for place in (_WORD, _UPPER):
+        for place in (_WORD, _UPPER, _LOWER):
             alike = self.told[same, place] == told[place]
             found += [alike & found[-1]] if found and (alike & found[-1]).any() else []
         chosen = same[found[-1]] if found else same

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from aigc_sprites import model as m
 from aigc_sprites.coloring import levels_of
-from aigc_sprites.craft import seam
+from aigc_sprites.craft import hips, seam
 from aigc_sprites.data.dataset import SpriteSet
 from aigc_sprites.data.words import SLOTS
 from aigc_sprites.sprite import SIDE
@@ -21,8 +21,9 @@ _MOVED = 2  # pixels that creatures and items are moved by at most
 _ALIKE = 12  # so many pictures of one drawing at most are learned from
 _WHOLE = 1000  # pixels that a tile shows at least
 _SEAM = 1300  # thousandths of the steps of light inside a tile that those over its border may have
-_SHARE_UNTOLD, _SHARE_NOTHING, _SHARE_ALTERED, _SHARE_RESHAPED = 0.15, 0.1, 0.35, 0.6
-_SHARE_LIGHT, _SHARE_LIT = 0.35, 0.3
+_SHARE_UNTOLD, _SHARE_UNTOLD_LOOK, _SHARE_NOTHING, _SHARE_RESHAPED = 0.15, 0.5, 0.1, 0.6
+_SHARE_ALTERED, _SHARE_ALTERED_LAYER = 0.35, 0.5
+_SHARE_LIGHT, _SHARE_LIT, _SHARE_JOINED = 0.35, 0.3, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +113,30 @@ def few_alike(found: Sequence[Drawing]) -> list[Drawing]:
 
 
 class Wardrobe:
-    """Layers by slot, to dress what lies beneath another layer."""
+    """Layers by slot, to dress what lies beneath another layer; walkers by label, to be joined with others."""
 
     def __init__(self, all_drawings: Sequence[Drawing]) -> None:
         self.by_slot = {slot: [one for one in all_drawings if one.slot == slot] for slot in SLOTS}
+        self._walkers: dict[str, list[Drawing]] = {}
+        for one in all_drawings:
+            if one.label.startswith("walker/"):
+                self._walkers.setdefault(one.label, []).append(one)
+
+    def joined(self, drawing: Drawing, rng: np.random.Generator) -> Drawing:
+        """A walker with the legs of another one, now and then; anything else as it is.
+
+        There are few of them: so the network sees upper halves above more lower ones than there are characters (as
+        CutMix joins pictures, Yun et al. 2019, arXiv:1905.04899), each told by its own look.
+        """
+        known = self._walkers.get(drawing.label)
+        if not known or rng.random() >= _SHARE_JOINED:
+            return drawing
+        other = known[rng.integers(len(known))]
+        beneath = drawing.beneath
+        if beneath is not None and other.beneath is not None:
+            beneath = _joined(beneath, other.beneath)
+        looks = drawing.looks and other.looks and (drawing.looks[0], other.looks[1])
+        return replace(drawing, tokens=_joined(drawing.tokens, other.tokens), beneath=beneath, looks=looks)
 
     def beneath(self, slot: str, rng: np.random.Generator) -> Tokens:
         """A random figure as far as it is dressed before a slot, (32, 32); nothing beneath what is no layer."""
@@ -133,6 +154,20 @@ class Wardrobe:
 _WORN = 0.5
 
 
+def _joined(upper: Tokens, lower: Tokens) -> Tokens:
+    """The upper half of a walker (32, 32) on the legs of another, middle on middle."""
+    above, below = (hips(one != CLEAR) for one in (upper, lower))
+    belts = upper[above - 1 : above + 2], lower[below - 1 : below + 2]
+    middles = [np.flatnonzero((belt != CLEAR).any(axis=0)) for belt in belts]
+    if not all(len(columns) for columns in middles):
+        return upper
+    result = upper.copy()
+    dx = int(middles[0].sum()) // len(middles[0]) - int(middles[1].sum()) // len(middles[1])
+    legs = moved(np.where(np.arange(SIDE)[:, None] >= below, lower, CLEAR)[None], above - below, dx)[0]
+    result[above:] = legs[above:]
+    return result
+
+
 def varied(drawing: Drawing, beneath: Tokens, rng: np.random.Generator) -> tuple[Tokens, str, int]:
     """A drawing, and for a walker what lies beneath it, moved and mirrored, in another light or shape.
 
@@ -143,7 +178,8 @@ def varied(drawing: Drawing, beneath: Tokens, rng: np.random.Generator) -> tuple
     both = np.stack([drawing.tokens, beneath if kind == "walker" else np.zeros_like(beneath)])
     if kind == "tile" and seam(levels_of(drawing.tokens)) <= _SEAM:
         both = np.roll(both, rng.integers(0, SIDE, 2).tolist(), (1, 2))
-    if rng.random() < _SHARE_ALTERED:
+    share = _SHARE_ALTERED_LAYER if kind == "layer" else _SHARE_ALTERED
+    if rng.random() < share:
         altered += 2
         if kind in ("monster", "item", "walker"):
             both = moved(both, *rng.integers(-_MOVED, _MOVED + 1, 2).tolist())
@@ -151,7 +187,7 @@ def varied(drawing: Drawing, beneath: Tokens, rng: np.random.Generator) -> tuple
             both, label = both[..., ::-1], _MIRRORED.get(label, label)
         if rng.random() < _SHARE_RESHAPED:
             both = _reshaped(both, kind, rng)
-    if rng.random() < _SHARE_ALTERED:
+    if rng.random() < share:
         altered += 1
         material, level = np.divmod(both.astype(np.int64) - FIRST, LEVELS)
         lit = both >= FIRST
@@ -206,7 +242,8 @@ def hide(
     """A batch with cells hidden; with a stage and a share given, nothing is varied and every condition is told."""
     planes, told = [], []
     targets = np.full((2, len(chosen), SIDE, SIDE), NOT_ASKED, dtype=np.int64)
-    for place, drawing in enumerate(chosen):
+    for place, one in enumerate(chosen):
+        drawing = one if fixed is not None else wardrobe.joined(one, rng)
         under = wardrobe.beneath(drawing.slot, rng) if drawing.beneath is None else drawing.beneath
         tokens, label, altered = drawing.tokens, drawing.label, 0
         if fixed is None:
@@ -220,7 +257,9 @@ def hide(
         if fixed is None:
             nothing = rng.random() < _SHARE_NOTHING
             for name in m.FREE:
-                if nothing or rng.random() < _SHARE_UNTOLD:
+                one_look = name in m.HALVES and not label.startswith("walker/")  # as it is told when it draws
+                share = _SHARE_UNTOLD_LOOK if one_look else _SHARE_UNTOLD
+                if nothing or rng.random() < share:
                     conditions[m.INDEX[name]] = m.untold(name)
         told.append(conditions)
         planes.append(m.planes_of(shown, under, conditions))

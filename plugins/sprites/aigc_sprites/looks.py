@@ -2,8 +2,8 @@
 
 What a picture shows says little about how it is put together, and pixels that are drawn at the same time do not know
 of each other. A look says which of the learned halves a half resembles (clusters as conditions: Hu et al. 2023,
-"Self-Guided Diffusion Models", arXiv:2210.06462). Who draws tells looks of two pictures, one for each half: so a
-drawing is coherent, and none that was learned from.
+"Self-Guided Diffusion Models", arXiv:2210.06462). Who draws tells one of the two looks of a learned picture: so a
+drawing is coherent, and none that was learned from. Of walkers, which are few, the looks of two are told.
 """
 
 from __future__ import annotations
@@ -59,8 +59,9 @@ class Looks:
         return near[0], near[1]
 
     def told(self, drawings: Sequence[Drawing]) -> list[Drawing]:
-        """Drawings with their looks."""
-        return [replace(one, looks=self.of(one)) for one in drawings]
+        """Drawings with their looks; a walker's are those of the picture in which it looks down."""
+        first = {one.group: self.of(one) for one in drawings if one.label == _FIRST}
+        return [replace(one, looks=first.get(one.group) or self.of(one)) for one in drawings]
 
 
 def halves(tokens: Tokens, kind: str) -> tuple[Points, Points]:

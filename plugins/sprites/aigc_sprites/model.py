@@ -53,7 +53,8 @@ CONDITIONS: dict[str, int] = {
 what is drawn has none of it (Karras et al. 2020, arXiv:2006.06676, and 2022, arXiv:2206.00364)."""
 
 NAMES = tuple(CONDITIONS)
-FREE = ("size", "word", "materials", "mirror", "upper", "lower")
+HALVES = ("upper", "lower")
+FREE = ("size", "word", "materials", "mirror", *HALVES)
 INDEX = {name: place for place, name in enumerate(NAMES)}
 NOWHERE = SIDE
 FORM, LIGHT = 0, 1

@@ -11,7 +11,7 @@ from aigc_content import Request, Stream
 from aigc_sprites import model as m
 from aigc_sprites.assemble import Drawn
 from aigc_sprites.copies import LEAST, LIMIT
-from aigc_sprites.craft import LIMITS, craft, upright
+from aigc_sprites.craft import LIMITS, craft, hips, upright
 from aigc_sprites.draw import Canvas, SpriteModel, schedule_of
 from aigc_sprites.palette import oklab
 from aigc_sprites.params import SpriteParams
@@ -25,7 +25,6 @@ from aigc_sprites.tokens import CLEAR, HIDDEN, Ramps, Tokens, colors_of
 _SURE = 100  # percent of an even share: what the reader believes as much as this becomes a tag
 _TRIES = 3  # times that a layer of a hero or a picture of a walker is drawn
 _MASS = 80  # thousandths in which the area of a walker's picture may differ from that of the one that looks down
-_HIPS = 55  # percent of a walker's height from the top
 
 
 @dataclass(eq=False)
@@ -216,10 +215,11 @@ class Sketcher:
             for name in ("size", "materials"):
                 told[m.INDEX[name]] = found[m.INDEX[name]]
             told[m.INDEX["size"]] += figure.lacks(part)
+            for name in m.HALVES:
+                told[m.INDEX[name]] = figure.told["down"][m.INDEX[name]]
             if part.label.endswith(m.STEP):
-                rows = np.flatnonzero((under != CLEAR).any(axis=1))
-                hips = int(rows[0] + (rows[-1] - rows[0]) * _HIPS // 100) if len(rows) else 0
-                tokens[:hips] = under[:hips]  # a step is made by the legs
+                above = hips(under != CLEAR)
+                tokens[:above] = under[:above]  # a step is made by the legs
         elif part.known is None:
             told = self._model.ask(told, stream.child("asked"), sizes_of(figure.params))
         tagged = int(part.told[m.INDEX["word"]]) < len(m.WORDS)

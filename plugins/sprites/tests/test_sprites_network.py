@@ -66,26 +66,58 @@ def test_what_a_request_leaves_open_is_that_of_a_learned_picture(folder: Path) -
     assert np.array_equal(painter.ask(impossible, Stream("ask")), impossible)
 
 
-def test_a_look_for_each_half_and_of_two_pictures(folder: Path) -> None:
+@pytest.fixture
+def three(folder: Path) -> SpriteModel:
+    """A painter that learned three creatures with looks of their own."""
     painter = SpriteModel(folder)
-    upper, lower, mirror = (m.INDEX[name] for name in ("upper", "lower", "mirror"))
-    label = "monster/animal"
     own = np.flatnonzero(painter.labels == 0)
-    painter.told[own, m.INDEX["label"]] = m.LABELS.index(label)
-    painter.told[own, upper] = painter.told[own, lower] = [1, 2, 3]
-    painter.told[own, mirror] = [0, 1, 1]
-    for number in range(30):
-        told = painter.ask(m.told(label), Stream(f"looks {number}"))
-        pair = int(told[upper]), int(told[lower])
-        assert pair in ((2, 3), (3, 2), (1, 2), (1, 3)), "as symmetric, where there is another"
-    assert int(painter.ask(m.told(label, lower=1), Stream("looks"))[lower]) == 1, "what is given stays"
-    painter.told[own, m.INDEX["label"]] = 0
-    few = painter.ask(m.told(m.LABELS[0]), Stream("looks"))
-    assert few[upper] == few[lower] == m.untold("lower"), "of a layer there are too few"
-    painter.told[own, m.INDEX["label"]] = m.LABELS.index(label)
-    painter.told[own, lower] = 5
-    alone = painter.ask(m.told(label), Stream("looks"))
-    assert all(alone[m.INDEX[name]] == m.untold(name) for name in ("upper", "lower", "size")), "there is no other"
+    painter.told[own, m.INDEX["label"]] = m.LABELS.index("monster/animal")
+    painter.told[own, m.INDEX["upper"]] = painter.told[own, m.INDEX["lower"]] = [1, 2, 3]
+    return painter
+
+
+def test_one_look_is_told(three: SpriteModel) -> None:
+    told = [three.ask(m.told("monster/animal"), Stream(f"looks {number}")) for number in range(40)]
+    pairs = {(int(one[m.INDEX["upper"]]), int(one[m.INDEX["lower"]])) for one in told}
+    nothing = m.untold("upper")
+    assert pairs == {(1, nothing), (2, nothing), (3, nothing), (nothing, 1), (nothing, 2), (nothing, 3)}
+    given = [three.ask(m.told("monster/animal", lower=1), Stream(f"given {number}")) for number in range(20)]
+    assert {int(one[m.INDEX["lower"]]) for one in given} == {1}, "what is given stays"
+
+
+def test_a_walker_has_the_legs_of_another_of_its_size(three: SpriteModel) -> None:
+    own = np.flatnonzero(three.labels == m.LABELS.index("monster/animal"))
+    three.told[own, m.INDEX["label"]] = m.LABELS.index("walker/down")
+    three.told[own, m.INDEX["size"]] = [3, 4, 8]
+    told = [three.ask(m.told("walker/down"), Stream(f"looks {number}")) for number in range(40)]
+    pairs = {(int(one[m.INDEX["upper"]]), int(one[m.INDEX["lower"]])) for one in told}
+    assert pairs == {(1, 2), (2, 1), (3, 3)}, "where there is one"
+
+
+def test_walkers_are_joined_at_the_hips_each_half_with_its_look() -> None:
+    """The upper half of one above the legs of another, middle on middle, in all pictures alike."""
+    wide, narrow = np.zeros((2, 32, 32), np.uint8)
+    wide[4:24, 4:16] = FIRST
+    narrow[10:30, 20:24] = FIRST + LEVELS
+    ramps = np.zeros((MATERIALS, LEVELS, 3), np.uint8)
+    one, other = (
+        Drawing(tokens, ramps, "walker/left", len(m.WORDS), "", tokens, (look, look + 1))
+        for tokens, look in ((wide, 1), (narrow, 5))
+    )
+    lone = replace(one, label="walker/down", beneath=None)
+    wardrobe, rng = Wardrobe([one, other, lone]), np.random.default_rng(0)
+    found = [wardrobe.joined(one, rng) for _ in range(40)]
+    mixed = [joined for joined in found if joined.looks == (1, 6)]
+    assert 2 < len(mixed) < 20, "a quarter"
+    wanted = np.zeros((32, 32), np.uint8)
+    wanted[4:14, 4:16] = FIRST
+    wanted[14:24, 8:12] = FIRST + LEVELS
+    for joined in mixed:
+        assert np.array_equal(joined.tokens, wanted)
+        assert np.array_equal(joined.beneath, wanted)
+    assert all(np.array_equal(joined.tokens, wide) for joined in found if joined.looks == (1, 2))
+    assert all(np.array_equal(wardrobe.joined(lone, rng).tokens, wide) for _ in range(9)), "there is no other"
+    assert wardrobe.joined(drawing("layer/body"), rng).label == "layer/body"
 
 
 def drawing(label: str = "monster/animal", seed: int = 0) -> Drawing:
@@ -105,6 +137,8 @@ def test_looks_tell_halves_apart() -> None:
     assert third[1] == second[1] != first[1]
     assert [one.looks for one in looks.told(drawn)] == [first, second, third]
     assert all(m.LOOKS <= look < 2 * m.LOOKS for look in (*first, *second)), "of creatures"
+    walker = [replace(drawing(f"walker/{name}"), group="g", tokens=t) for name, t in (("down", tall), ("up", wide))]
+    assert {one.looks for one in Looks(walker).told(walker)} == {Looks(walker).of(walker[0])}, "those of the first"
     assert looks.of(replace(drawing("item/weapon"))) == (m.untold("upper"), m.untold("lower")), "none was learned"
 
 
