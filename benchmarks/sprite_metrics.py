@@ -82,11 +82,14 @@ class Scores:
     pixels: float
 
     @classmethod
-    def of(cls, real: Shown, made: Shown, space: Space, seed: int) -> tuple[Scores, Scores]:
-        """Of two sets of one kind and size, by how things look and by what they are."""
+    def of(
+        cls, real: Shown, made: Shown, space: Space, seed: int, pixels: float | None = None
+    ) -> tuple[Scores, Scores]:
+        """Of two sets of one kind and size, by how things look and by what they are; ``pixels`` where it is known."""
         rng = np.random.default_rng(seed)
         sides = folds(real.groups, rng), folds(made.groups, rng)
-        pixels = told_by_pixels(real, made, sides, real.labels[0].partition("/")[0], seed)
+        if pixels is None:
+            pixels = told_by_pixels(real, made, sides, real.labels[0].partition("/")[0], seed)
         look, matter = (
             cls(
                 metrics.frechet_distance(held, found),

@@ -144,15 +144,17 @@ def quality(run: Run, real: Real, kind: str, drawn: dict[str, Shown]) -> str:
     scores: dict[str, list[tuple[Scores, Scores]]] = {}
     far = {HELD: real.near.distances(held)}
     nets = len(real.witness.nets)
+    pixels: dict[tuple[str, int, int], float] = {}
     for net in range(nets):
         unseen = real.witness.unseen(net)
         kinds = np.array([label.startswith(f"{kind}/") for label in real.learned.labels])
         space = Space.of(real.witness, net, real.learned.take(np.flatnonzero(kinds & unseen)))
         for place in range(sets):
             for name, made in _sets(real, kind, held, unseen, place, drawn, rng):
-                scores.setdefault(name, []).append(
-                    Scores.of(held, made, space, (run.seed * nets + net) * 1000 + place)
-                )
+                known = pixels.get((name, place, net % 2))  # pixels are the same for all networks
+                pair = Scores.of(held, made, space, (run.seed * nets + net) * 1000 + place, known)
+                pixels[name, place, net % 2] = pair[0].pixels
+                scores.setdefault(name, []).append(pair)
                 if net == 0:
                     old = far.get(name, np.zeros(0, np.int64))
                     far[name] = np.concatenate([old, real.near.distances(made)])

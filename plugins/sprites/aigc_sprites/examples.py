@@ -21,8 +21,7 @@ _MOVED = 2  # pixels that creatures and items are moved by at most
 _ALIKE = 12  # so many pictures of one drawing at most are learned from
 _WHOLE = 1000  # pixels that a tile shows at least
 _SEAM = 1300  # thousandths of the steps of light inside a tile that those over its border may have
-_SHARE_UNTOLD, _SHARE_UNTOLD_LOOK, _SHARE_NOTHING, _SHARE_RESHAPED = 0.15, 0.5, 0.1, 0.6
-_SHARE_ALTERED, _SHARE_ALTERED_LAYER = 0.35, 0.5
+_SHARE_UNTOLD, _SHARE_NOTHING, _SHARE_ALTERED, _SHARE_RESHAPED = 0.15, 0.1, 0.35, 0.6
 _SHARE_LIGHT, _SHARE_LIT, _SHARE_JOINED = 0.35, 0.3, 0.5
 
 
@@ -178,8 +177,7 @@ def varied(drawing: Drawing, beneath: Tokens, rng: np.random.Generator) -> tuple
     both = np.stack([drawing.tokens, beneath if kind == "walker" else np.zeros_like(beneath)])
     if kind == "tile" and seam(levels_of(drawing.tokens)) <= _SEAM:
         both = np.roll(both, rng.integers(0, SIDE, 2).tolist(), (1, 2))
-    share = _SHARE_ALTERED_LAYER if kind == "layer" else _SHARE_ALTERED
-    if rng.random() < share:
+    if rng.random() < _SHARE_ALTERED:
         altered += 2
         if kind in ("monster", "item", "walker"):
             both = moved(both, *rng.integers(-_MOVED, _MOVED + 1, 2).tolist())
@@ -187,7 +185,7 @@ def varied(drawing: Drawing, beneath: Tokens, rng: np.random.Generator) -> tuple
             both, label = both[..., ::-1], _MIRRORED.get(label, label)
         if rng.random() < _SHARE_RESHAPED:
             both = _reshaped(both, kind, rng)
-    if rng.random() < share:
+    if rng.random() < _SHARE_ALTERED:
         altered += 1
         material, level = np.divmod(both.astype(np.int64) - FIRST, LEVELS)
         lit = both >= FIRST
@@ -257,9 +255,7 @@ def hide(
         if fixed is None:
             nothing = rng.random() < _SHARE_NOTHING
             for name in m.FREE:
-                one_look = name in m.HALVES and not label.startswith("walker/")  # as it is told when it draws
-                share = _SHARE_UNTOLD_LOOK if one_look else _SHARE_UNTOLD
-                if nothing or rng.random() < share:
+                if nothing or rng.random() < _SHARE_UNTOLD:
                     conditions[m.INDEX[name]] = m.untold(name)
         told.append(conditions)
         planes.append(m.planes_of(shown, under, conditions))

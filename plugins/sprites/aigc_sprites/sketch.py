@@ -23,7 +23,7 @@ from aigc_sprites.tidy import smooth
 from aigc_sprites.tokens import CLEAR, HIDDEN, Ramps, Tokens, colors_of
 
 _SURE = 100  # percent of an even share: what the reader believes as much as this becomes a tag
-_TRIES = 3  # times that a layer of a hero or a picture of a walker is drawn
+_TRIES = 5  # times that a layer of a hero or a picture of a walker is drawn
 _MASS = 80  # thousandths in which the area of a walker's picture may differ from that of the one that looks down
 
 
@@ -165,7 +165,7 @@ class Sketcher:
         return Drawn(figure.turns, figure.drawn, figure.tags, ramps)
 
     def _looked_at(self, drawn: Sequence[tuple[Sketch, Part]]) -> list[tuple[Sketch, Part]]:
-        """The pictures of heroes and walkers that would not pass: by their shape, by what the reader sees, as copies.
+        """The pictures of heroes and walkers that would not pass or do not show what the network was told to draw.
 
         They are drawn again before others lie on them, so that one bad glove does not cost a whole hero. What the
         reader surely sees of what was not asked becomes a tag.
@@ -175,7 +175,7 @@ class Sketcher:
         believed = reader().believed(np.stack(pictures), [(one[2], one[3]) for one in asked]) if asked else []
         unlike: set[Part] = set()
         for (figure, part, _, tag), share in zip(asked, believed, strict=True):
-            if tag in part.tags and share < BELIEVED:
+            if share < BELIEVED:
                 unlike.add(part)
             elif tag not in part.tags and share >= _SURE:
                 figure.tags[part.name] = (*part.tags, tag)
