@@ -30,7 +30,7 @@ from aigc_content.plan import Job, Plan, Slot
 from aigc_content.select import Accepted, Failed, Selection, Wanted
 from aigc_content.store import Candidate, Store
 
-_SECONDS = 1.0  # a task should take about this long: short enough to be fair, long enough to be cheap
+_SECONDS = 2.0  # a task should take about this long: short enough to be fair, long enough to be cheap
 _FIRST = 8  # slots in a task while nothing is known about their speed
 _MOST = 256
 

@@ -166,11 +166,11 @@ class UNet:
 
     def __call__(self, planes: Tokens, conditions: Tokens) -> Int32:
         """Logits in 1/256 nat: (B, P, H, W) and (B, K) to (B, H, W, outputs)."""
-        many = max(1, _CELLS // (planes.shape[2] * planes.shape[3]))
-        parts = [slice(start, start + many) for start in range(0, len(planes), many)]
-        if len(parts) <= 1:
+        parts = -(-planes[:, 0].size // _CELLS)
+        if parts <= 1:
             return self._logits(planes, conditions)
-        return np.concatenate([self._logits(planes[part], conditions[part]) for part in parts])
+        cut = zip(np.array_split(planes, parts), np.array_split(conditions, parts), strict=True)
+        return np.concatenate([self._logits(*part) for part in cut if len(part[0])])
 
     def _logits(self, planes: Tokens, conditions: Tokens) -> Int32:
         kernels, config = self._kernels, self.config

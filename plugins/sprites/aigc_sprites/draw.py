@@ -76,17 +76,17 @@ class Schedule:
         return self.hot if self.forms == 1 else self.hot + (self.cold - self.hot) * part / (self.forms - 1)
 
 
-CALM = Schedule(forms=6, lights=4, forms_again=2, hot=0.9, cold=0.35, light=0.25, crumb=150)
+CALM = Schedule(forms=6, lights=2, forms_again=1, hot=0.9, cold=0.35, light=0.2, crumb=150)
 """Of creatures and things."""
 ASKED = replace(CALM, guidance=512)
 """Of creatures and things that shall show a tag."""
 GROUND = Schedule(lights=6, forms_again=3, light=0.6)
 """Of tiles, whose grain is what they are."""
-GUIDED = Schedule(forms=6, lights=3, hot=0.7, cold=0.35, light=0.25, guidance=192)
+GUIDED = Schedule(forms=5, lights=2, hot=0.7, cold=0.35, light=0.2, guidance=192)
 """Of a hero's larger layers, which must fit what lies beneath."""
 WORN = replace(GUIDED, guidance=256)
 """Of layers that shall show a tag."""
-SMALL = Schedule(forms=6, lights=3, hot=0.7, cold=0.35, light=0.25)
+SMALL = Schedule(forms=5, lights=2, hot=0.7, cold=0.35, light=0.2)
 """Of a hero's smaller layers: most of their pixels are clear, and where is soon sure."""
 WALKING = Schedule(forms=16, lights=4, forms_again=3, cold=0.3, light=0.25, crumb=150)
 """Of walkers, whose pictures must fit each other."""

@@ -22,6 +22,7 @@ class Sprites(Generator[SpriteParams, Sprite]):
     """Pixel-art characters, creatures, things and tiles."""
 
     revision: ClassVar[int] = 1
+    batch: ClassVar[int] = 48
     models: ClassVar[Mapping[str, ModelRef]] = {
         name: ModelRef("aigc_sprites", f"weights/{name}") for name in ("painter", "walker", "reader")
     }

@@ -23,6 +23,7 @@ from aigc_sprites.tidy import smooth
 from aigc_sprites.tokens import CLEAR, HIDDEN, Ramps, Tokens, colors_of
 
 _SURE = 100  # percent of an even share: what the reader believes as much as this becomes a tag
+_DOUBTED = 20  # the same: what the network was told, though nobody asked, is drawn again below this
 _TRIES = 5  # times that a layer of a hero or a picture of a walker is drawn
 _MASS = 80  # thousandths in which the area of a walker's picture may differ from that of the one that looks down
 
@@ -175,7 +176,7 @@ class Sketcher:
         believed = reader().believed(np.stack(pictures), [(one[2], one[3]) for one in asked]) if asked else []
         unlike: set[Part] = set()
         for (figure, part, _, tag), share in zip(asked, believed, strict=True):
-            if share < BELIEVED:
+            if share < (BELIEVED if tag in part.tags else _DOUBTED):
                 unlike.add(part)
             elif tag not in part.tags and share >= _SURE:
                 figure.tags[part.name] = (*part.tags, tag)
@@ -191,7 +192,7 @@ class Sketcher:
         tokens = figure.drawn[part.name]
         if _area(tokens) < LEAST:
             return False
-        light = oklab(colors_of(self._ramps(figure, part))[tokens, :3])[..., 0]
+        light = oklab(colors_of(self._ramps(figure, part))[:, :3])[tokens, 0]
         own = None if figure.params.model is None else figure.params.model.path
         return nearest([(tokens != CLEAR, light)], "hero", own)[0] < LIMIT
 
