@@ -1,7 +1,7 @@
 """The picture of sprites in the README: a row a job of a build, each frame once.
 
 aigc build examples/sprites.yaml --out OUT
-python docs/images/make_sprites.py OUT docs/images/sprites.png heroes monsters walkers
+python docs/images/make_sprites.py OUT docs/images/sprites.png heroes monsters items
 """
 
 from __future__ import annotations
