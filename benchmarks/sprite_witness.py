@@ -1,8 +1,8 @@
 """The witness of `sprites.py`: small float networks that learned from real pictures what they show.
 
 They come in pairs. Each learned from one half of the drawings that the painter learned from, so that for either there
-are real pictures of both sides of the split that it never saw. One pair alone judges by chance: figures of the same
-pictures by two of them differ by a tenth. They share nothing with the shipped reader but the data.
+are real pictures of both sides of the split that it never saw. There are several because one pair alone judges by
+chance. They share nothing with the shipped reader but the data.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aigc_content.errors import ModelError
-from aigc_content.nn import kernels
+from aigc_content.nn import kernels, unet
 from aigc_content.nn.unet import Tensors, UNet, UNetConfig
 from aigc_content.rng import Stream
 
@@ -109,6 +109,14 @@ def test_batch_size_changes_no_bit(net: UNet, batch: int) -> None:
     alone = np.concatenate([net(planes[i : i + 1], told[i : i + 1]) for i in range(batch)])
     together = net(planes[:batch], told[:batch])
     assert (alone == together).all()
+
+
+@pytest.mark.parametrize("cells", [1, 144 * 5])
+def test_a_large_batch_is_cut_without_effect(net: UNet, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    planes, told = inputs(12, 12, 12)
+    whole = net(planes, told)
+    monkeypatch.setattr(unet, "_CELLS", cells)
+    assert (net(planes, told) == whole).all()
 
 
 def test_sizes_that_are_no_multiple_of_four_are_padded_without_effect(net: UNet) -> None:

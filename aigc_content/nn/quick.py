@@ -1,8 +1,8 @@
 """Convolutions of whole numbers for training: exact sums by the processor's own products, gradients in bfloat16.
 
 Activations within +-127 and weights within +-64 fit bytes, and oneDNN adds their products up without rounding: what
-comes out is bit for bit what the float32 convolution gives, in a third of the time. Both fit bfloat16, too; of what
-the gradients are made of only the incoming ones lose digits.
+comes out is bit for bit what the float32 convolution gives. Both fit bfloat16, too; of what the gradients are made of
+only the incoming ones lose digits.
 """
 
 from __future__ import annotations

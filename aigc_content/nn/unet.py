@@ -26,7 +26,7 @@ Tensors = dict[str, npt.NDArray[Any]]
 FORMAT = "unet-1"
 MAX_LEVELS, MAX_DILATION = 8, 64
 _CELLS = 24 * 32 * 32
-"""Cells that are computed at a time: more of them do not fit the caches and take a sixth longer each."""
+"""Cells that are computed at a time: more of them do not fit the caches."""
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,15 @@ def test_one_look_is_told(three: SpriteModel) -> None:
     assert {int(one[m.INDEX["lower"]]) for one in given} == {1}, "what is given stays"
 
 
+def test_bodies_are_told_neither_look_nor_size_and_are_symmetric(folder: Path) -> None:
+    painter = SpriteModel(folder)
+    told = painter.ask(m.told("layer/base"), Stream("body"))
+    assert told[m.INDEX["materials"]] != m.untold("materials")
+    assert all(told[m.INDEX[name]] == m.untold(name) for name in ("size", "mirror", "upper", "lower"))
+    hidden, nothing = np.full((32, 32), HIDDEN, np.uint8), np.zeros((32, 32), np.uint8)
+    assert Canvas(hidden, nothing, told, Stream("body")).axis == 31
+
+
 def test_a_walker_has_the_legs_of_another_of_its_size(three: SpriteModel) -> None:
     own = np.flatnonzero(three.labels == m.LABELS.index("monster/animal"))
     three.told[own, m.INDEX["label"]] = m.LABELS.index("walker/down")

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from aigc_sprites import model as m
+from aigc_sprites import plan
 from aigc_sprites import sketch as sketches
 from aigc_sprites.draw import Canvas
-from aigc_sprites.params import SpriteParams
+from aigc_sprites.params import CREATURES, SpriteParams
 from aigc_sprites.sketch import Sketch, Sketcher, sketches_of
 from aigc_sprites.tokens import CLEAR, FIRST, LEVELS, MATERIALS
 
@@ -103,6 +104,25 @@ def test_a_layer_is_drawn_again_until_the_reader_sees_what_was_asked(opinion: Ca
     assert model.drawn["layer/hand1"] == 3
     assert not shares
     assert figure.tags == {}, "it was asked for"
+
+
+def test_a_layer_that_shows_nothing_of_what_was_told_is_drawn_again(opinion: Callable[[list[int]], None]) -> None:
+    """Nobody asked for an axe, but the network was told one."""
+    model = Scripted({"layer/base": [HERO], "layer/hand1": [(10, 20, 19, 24)]}, m.WORDS.index("hand1/axe"))
+    shares = [10, 60]
+    opinion(shares)
+    figure = drawn(model, {"kind": "hero", "wear": {"hand1": None}})
+    assert model.drawn["layer/hand1"] == 2
+    assert not shares
+    assert figure.tags == {}, "it is not sure enough to become a tag"
+
+
+def test_monsters_are_of_every_class() -> None:
+    weights = plan._USUAL_CREATURES
+    assert set(weights) == set(CREATURES)
+    assert sum(weights.values()) == 100
+    figures = sketches_of(Request(SpriteParams(kind="cast", of="monster", members=12), Stream("classes")))
+    assert len({figure.turns[0][0].tags for figure in figures}) > 3
 
 
 @pytest.mark.parametrize(("share", "tags"), [(90, {}), (250, {"monster": ("animal", "snake")})])
