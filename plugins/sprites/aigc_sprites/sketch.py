@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,13 +19,13 @@ from aigc_sprites.plan import Part, Turns, sizes_of, turns
 from aigc_sprites.proof import READABLE, nearest, reader
 from aigc_sprites.reader import BELIEVED
 from aigc_sprites.sprite import SIDE
-from aigc_sprites.tidy import smooth
+from aigc_sprites.tidy import attached, smooth
 from aigc_sprites.tokens import CLEAR, HIDDEN, Ramps, Tokens, colors_of
 
 _SURE = 100  # percent of an even share: what the reader believes as much as this becomes a tag
 _DOUBTED = 20  # the same: what the network was told, though nobody asked, is drawn again below this
 _TRIES = 5  # times that a layer of a hero or a picture of a walker is drawn
-_MASS = 80  # thousandths in which the area of a walker's picture may differ from that of the one that looks down
+_MASS = 170  # thousandths in which the area of a walker's picture may differ from that of the one that looks down
 
 
 @dataclass(eq=False)
@@ -60,6 +60,8 @@ class Sketch:
         """Take a drawn picture, unless a walker has one already whose area is nearer to that of its first."""
         tokens = canvas.tokens if canvas.tile else smooth(canvas.tokens)
         tokens = np.where(canvas.known == HIDDEN, tokens, canvas.known)
+        if self.draws(part) and part.beneath:
+            tokens = attached(tokens, canvas.beneath)
         if part.name in self.drawn and part.tries > 1:
             old, new, wanted = (_area(one) for one in (self.drawn[part.name], tokens, self.drawn["down"]))
             if abs(old - wanted) <= abs(new - wanted):
@@ -95,6 +97,8 @@ class Sketch:
             return abs(own - wanted) * 1000 > _MASS * wanted
         if part.label == "layer/base" and not upright(self.drawn[part.name] != CLEAR):
             return True
+        if not self.drawn[part.name].any():
+            return True
         shown = (self.drawn[part.name] != CLEAR) | (self.beneath(part) != CLEAR)
         found = craft(shown.astype(np.uint8), np.zeros(2, np.bool_))
         bulk = kind == "hero" or (limits.least <= found.opaque <= limits.most and found.border <= limits.border)
@@ -126,6 +130,38 @@ def sketches_of(request: Request[SpriteParams]) -> list[Sketch]:
     return [Sketch(turns(params, params.figure, rng.child("plan")), rng, params) for rng in streams]
 
 
+@dataclass(eq=False)
+class _Work:
+    """How far a figure is drawn.
+
+    Attributes:
+        figure: which.
+        turn, again: the turn that is drawn, and how often it was begun again.
+    """
+
+    figure: Sketch
+    turn: int = 0
+    again: int = 0
+
+    def __post_init__(self) -> None:
+        self.parts = self._of_turn()
+
+    def _of_turn(self) -> tuple[Part, ...]:
+        return self.figure.turns[self.turn] if self.turn < len(self.figure.turns) else ()
+
+    def numbered(self) -> Iterator[tuple[Part, int]]:
+        """The pictures that are to be drawn now, each as often as it has tries, with their numbers."""
+        for part in self.parts:
+            yield from ((part, self.again * part.tries + number) for number in range(part.tries))
+
+    def go_on(self, weak: Sequence[Part]) -> None:
+        """Draw weak pictures once more, or begin the next turn when there are none or all tries are used."""
+        self.parts, self.again = tuple(weak), self.again + 1
+        if not weak or self.again == _TRIES:
+            self.turn, self.again = self.turn + 1, 0
+            self.parts = self._of_turn()
+
+
 class Sketcher:
     """Draws figures.
 
@@ -137,27 +173,21 @@ class Sketcher:
         self._model = model
 
     def draw(self, figures: Sequence[Sketch]) -> None:
-        """All pictures of some figures, turn by turn."""
-        for turn in range(max((len(figure.turns) for figure in figures), default=0)):
-            busy = [
-                (figure, part, self._canvas(figure, part, number))
-                for figure in figures
-                if turn < len(figure.turns)
-                for part in figure.turns[turn]
-                for number in range(part.tries)
-            ]
-            for again in range(_TRIES):
-                self._model.draw([canvas for _, _, canvas in busy])
-                for figure, part, canvas in busy:
-                    figure.keep(part, canvas)
-                weak = self._looked_at([(figure, part) for figure, part, _ in busy])
-                busy = [
-                    (figure, part, self._canvas(figure, part, (again + 1) * part.tries + number))
-                    for figure, part in weak
-                    for number in range(part.tries)
-                ]
-                if not busy:
-                    break
+        """All pictures of some figures, each figure turn by turn.
+
+        None waits for another: while one draws a layer again the rest go on, for few pictures cost nearly as much
+        as many.
+        """
+        works = [_Work(figure) for figure in figures]
+        while works := [work for work in works if work.parts]:
+            busy = [(work.figure, part, number) for work in works for part, number in work.numbered()]
+            canvases = [self._canvas(figure, part, number) for figure, part, number in busy]
+            self._model.draw(canvases)
+            for (figure, part, _), canvas in zip(busy, canvases, strict=True):
+                figure.keep(part, canvas)
+            weak = self._looked_at([(figure, part) for figure, part, _ in busy])
+            for work in works:
+                work.go_on([part for figure, part in weak if figure is work.figure])
 
     def finished(self, figure: Sketch) -> Drawn:
         """What was drawn, with its colors."""

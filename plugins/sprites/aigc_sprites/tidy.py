@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aigc_content.nn.postprocess import remove_small
+from aigc_content.nn.postprocess import components, remove_small
 from aigc_sprites.coloring import levels_of
 from aigc_sprites.craft import bumps
 from aigc_sprites.tokens import CLEAR, Tokens
@@ -23,6 +23,12 @@ def whole(tokens: Tokens, crumb: int = CRUMB) -> Tokens:
     result = _filled(np.where(kept, tokens, CLEAR).astype(np.uint8), holes)
     result[np.any(bumps(result != CLEAR), axis=0)] = CLEAR
     return _filled(result, np.any(bumps(result == CLEAR), axis=0))
+
+
+def attached(tokens: Tokens, beneath: Tokens) -> Tokens:
+    """A layer (H, W) without the pieces that hang on nothing beneath it, (H, W)."""
+    labels = components(((tokens != CLEAR) | (beneath != CLEAR))[None], diagonal=True)[0]
+    return np.where(np.isin(labels, labels[beneath != CLEAR]), tokens, CLEAR).astype(np.uint8)
 
 
 def smooth(tokens: Tokens) -> Tokens:

@@ -13,6 +13,7 @@ from aigc_sprites import sketch as sketches
 from aigc_sprites.draw import Canvas
 from aigc_sprites.params import CREATURES, SpriteParams
 from aigc_sprites.sketch import Sketch, Sketcher, sketches_of
+from aigc_sprites.tidy import attached
 from aigc_sprites.tokens import CLEAR, FIRST, LEVELS, MATERIALS
 
 from aigc_content import Request, Stream
@@ -28,6 +29,7 @@ class Scripted:
         self.boxes, self.word = boxes, word
         self.drawn: dict[str, int] = {}
         self.sizes: list[tuple[str, int]] = []
+        self.calls: list[list[str]] = []
 
     def ask(self, told: m.Told, rng: Stream, sizes: Sequence[int] = ()) -> m.Told:
         result = told.copy()
@@ -40,6 +42,7 @@ class Scripted:
         return np.full((MATERIALS, LEVELS, 3), 128, np.uint8)
 
     def draw(self, canvases: Sequence[Canvas]) -> None:
+        self.calls.append([m.LABELS[int(canvas.told[m.INDEX["label"]])] for canvas in canvases])
         for canvas in canvases:
             label = m.LABELS[int(canvas.told[m.INDEX["label"]])]
             own, place = self.boxes[label], self.drawn.get(label, 0)
@@ -79,6 +82,26 @@ def test_a_layer_that_tears_the_hero_is_drawn_again() -> None:
     figure = drawn(model, {"kind": "hero", "wear": {"hand1": None}})
     assert model.drawn == {"layer/base": 1, "layer/hand1": 2}
     assert np.flatnonzero(figure.drawn["hand1"].any(axis=0)).tolist() == list(range(19, 24))
+
+
+def test_pieces_of_a_layer_that_hang_on_nothing_are_taken_out() -> None:
+    under, layer = np.zeros((2, 32, 32), np.uint8)
+    under[2:32, 10:20] = FIRST
+    layer[10:20, 18:24] = layer[20:24, 24:26] = layer[2:4, 28:31] = FIRST
+    expected = layer.copy()
+    expected[2:4, 28:31] = CLEAR
+    assert np.array_equal(attached(layer, under), expected), "what touches at a corner stays"
+
+
+def test_no_figure_waits_for_another() -> None:
+    """While one hero's body is drawn again, the other's boots are drawn."""
+    model = Scripted({"layer/base": [HERO, (8, 32, 10, 20), HERO], "layer/boots": [(28, 32, 10, 20)]})
+    params = SpriteParams.model_validate({"kind": "hero", "wear": {"boots": None}})
+    figures = [sketches_of(Request(params, Stream(f"hero {number}")))[0] for number in range(2)]
+    Sketcher(model).draw(figures)  # type: ignore[arg-type]
+    boots, body = "layer/boots", "layer/base"
+    assert model.calls == [[body, body], [boots, body], [boots]]
+    assert all(set(figure.drawn) == {"base", "boots"} for figure in figures)
 
 
 def test_a_body_without_a_head_is_drawn_again() -> None:
