@@ -119,6 +119,14 @@ def test_a_large_batch_is_cut_without_effect(net: UNet, cells: int, monkeypatch:
     assert (net(planes, told) == whole).all()
 
 
+@pytest.mark.parametrize("token", [-1, 4])
+def test_a_token_that_does_not_exist_is_refused(net: UNet, token: int) -> None:
+    planes, conditions = np.zeros((1, 2, 8, 8), np.int64), np.zeros((1, 2), np.int64)
+    planes[0, 0, 3, 3] = token
+    with pytest.raises(IndexError, match="plane 0 has tokens that are not within 0 and 3"):
+        net(planes, conditions)
+
+
 def test_sizes_that_are_no_multiple_of_four_are_padded_without_effect(net: UNet) -> None:
     planes, told = inputs(3, 13, 21)
     whole = net(planes, told)

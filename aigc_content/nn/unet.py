@@ -186,9 +186,7 @@ class UNet:
             masks.append(np.ascontiguousarray(last.reshape(batch, rows, 2, cols, 2).max(axis=(2, 4))))
         whole = full == (height, width)
 
-        residual: Int32 = np.zeros((batch, *full, config.channels[0]), dtype=np.int32)
-        for index in range(len(config.planes)):
-            residual[:, :height, :width] += self._tensors[f"plane{index}.t"][planes[:, index]]
+        residual = self._embedded(planes, full)
         skips: list[Int32] = []
         for level in range(config.levels):
             mask = None if whole else masks[level]
@@ -213,6 +211,21 @@ class UNet:
         logits: Int32 = np.zeros((*hidden.shape[:3], config.outputs), dtype=np.int32)
         self._accumulate(logits, hidden, "head.b")
         return logits[:, :height, :width]
+
+    def _embedded(self, planes: Tokens, full: tuple[int, int]) -> Int32:
+        """Sums of the tokens' vectors, (B, P, H, W) to (B, *full, C); a picture at a time, which the caches hold."""
+        batch, _, height, width = planes.shape
+        tables = [self._tensors[f"plane{index}.t"] for index in range(len(self.config.planes))]
+        for index, size in enumerate(self.config.planes):
+            if planes[:, index].size and not 0 <= int(planes[:, index].min()) <= int(planes[:, index].max()) < size:
+                raise IndexError(f"plane {index} has tokens that are not within 0 and {size - 1}")
+        residual: Int32 = np.zeros((batch, *full, self.config.channels[0]), dtype=np.int32)
+        vectors = np.empty((height, width, self.config.channels[0]), dtype=np.int32)
+        for picture in range(batch):
+            for index, table in enumerate(tables):
+                np.take(table, planes[picture, index], axis=0, out=vectors, mode="clip")
+                residual[picture, :height, :width] += vectors
+        return residual
 
     def _quantize(self, residual: Int32, name: str, mask: Int8 | None) -> Int8:
         x: Int8 = self._kernels.quantize(residual, self._tensors[f"{name}.m"], -127)

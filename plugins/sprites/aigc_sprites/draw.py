@@ -112,7 +112,7 @@ _AXES = {f"layer/{slot}": SIDE - 1 for slot in _DRESS} | {
     "hand2/shield": 49,
 }
 """Sum of two columns that mirror each other, of labels and words. Where the shape of a learned picture of them is its
-own mirror image, so are most often its forms (in 78 to 100 %) and, within one level, its light (in 65 to 93 %)."""
+own mirror image, so are nearly always its forms and, within one level, its light."""
 
 
 def left(part: int, parts: int, cells: int) -> int:
