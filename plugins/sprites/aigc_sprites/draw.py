@@ -86,9 +86,9 @@ GUIDED = Schedule(forms=5, hot=0.7, cold=0.35, light=0.6, guidance=192, crumb=15
 """Of a hero's larger layers, which must fit what lies beneath."""
 WORN = replace(GUIDED, guidance=256)
 """Of layers that shall show a tag."""
-BODY = Schedule(forms=12, lights=4, forms_again=3, hot=0.9, cold=0.3, light=0.7, crumb=150)
+BODY = Schedule(forms=10, forms_again=2, hot=0.9, cold=0.3, light=0.7, crumb=150)
 """Of a hero's body: all else lies on it."""
-SMALL = Schedule(forms=5, hot=0.7, cold=0.35, light=0.6, crumb=150)
+SMALL = Schedule(forms=5, lights=2, hot=0.7, cold=0.35, light=0.5, crumb=150)
 """Of a hero's smaller layers: most of their pixels are clear, and where is soon sure."""
 WALKING = Schedule(forms=16, lights=4, forms_again=3, cold=0.3, light=0.25, crumb=150)
 """Of walkers, whose pictures must fit each other."""
@@ -199,7 +199,8 @@ class _Step:
 
     def planes(self) -> npt.NDArray[np.int64]:
         """What the network sees, (4, H, W)."""
-        return m.planes_of(np.roll(self.canvas.tokens, self.move, (0, 1)), self.canvas.beneath, self.canvas.told)
+        tokens = np.roll(self.canvas.tokens, self.move, (0, 1)) if any(self.move) else self.canvas.tokens
+        return m.planes_of(tokens, self.canvas.beneath, self.canvas.told)
 
     def placed(self, scores: np.ndarray) -> np.ndarray:
         """What the network gives, (H, W, outputs), where the canvas has it."""
