@@ -175,8 +175,8 @@ class Canvas:
         other = np.where((columns >= 0) & (columns < width), cells - cells % width + columns, cells)
         if stage == m.FORM:
             return other
-        forms = form_of(self.tokens.ravel())
-        return np.where(forms[other] == forms[cells], other, cells)
+        alike = form_of(self.tokens.flat[other]) == form_of(self.tokens.flat[cells])
+        return np.where(alike, other, cells)
 
     def hidden(self, stage: int) -> npt.NDArray[np.bool_]:
         """Pixels that are to be drawn in a stage, (H, W)."""
