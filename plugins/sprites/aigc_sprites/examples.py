@@ -101,14 +101,21 @@ def _walker(sprites: SpriteSet, known: Mapping[str, int]) -> Iterator[Drawing]:
 
 
 def few_alike(found: Sequence[Drawing]) -> list[Drawing]:
-    """At most `_ALIKE` pictures of each drawing, so that one in thirty colors does not count thirty times."""
-    seen: Counter[tuple[str, str]] = Counter()
-    kept = []
-    for one in found:
-        seen[one.label, one.group] += 1
-        if seen[one.label, one.group] <= _ALIKE:
-            kept.append(one)
-    return kept
+    """At most `_ALIKE` pictures of each drawing, so that one in thirty colors does not count thirty times; of each
+    word that they show as many, so that none is missing."""
+    of_word: Counter[tuple[str, str, int]] = Counter()
+    ranks = []
+    for place, one in enumerate(found):
+        key = one.label, one.group, one.word
+        ranks.append((of_word[key], place))
+        of_word[key] += 1
+    kept: Counter[tuple[str, str]] = Counter()
+    chosen = []
+    for _, place in sorted(ranks):
+        kept[found[place].label, found[place].group] += 1
+        if kept[found[place].label, found[place].group] <= _ALIKE:
+            chosen.append(place)
+    return [found[place] for place in sorted(chosen)]
 
 
 class Wardrobe:

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from aigc_content.nn.modelfile import Tensors
 from aigc_sprites import model as m
 from aigc_sprites.coloring import levels_of
 from aigc_sprites.examples import Drawing
@@ -22,6 +23,9 @@ from aigc_sprites.tokens import CLEAR, DARK, FIRST, LEVELS, Tokens
 _ROUNDS = 40
 _ROWS, _COLUMNS = 4, 8  # fields of a half
 _WAVES = 12  # of a tile, along each side
+
+LOOKS = "learned.looks."
+"""Prefix of the tensors that hold the centers."""
 
 _FIRST = "walker/down"
 _KINDS = {kind: place for place, kind in enumerate(m.LOOKED_AT)} | {"walker": 0}
@@ -36,15 +40,29 @@ class Looks:
     Args:
         drawings: those that are learned from.
         seed: of the centers that it begins with.
+        stored: looks of a model, as `tensors` gave them; kinds that have some get no others, so that what a network
+            was told goes on to mean the same.
     """
 
-    def __init__(self, drawings: Sequence[Drawing], seed: int = 0) -> None:
+    def __init__(self, drawings: Sequence[Drawing], seed: int = 0, stored: Tensors | None = None) -> None:
         self._centers: dict[str, tuple[Points, Points]] = {}
         for kind in _KINDS:
-            found = [halves(one.tokens, kind) for one in drawings if _kind(one) == kind]
-            if found:
-                upper, lower = (np.stack(half) for half in zip(*found, strict=True))
-                self._centers[kind] = _centers(upper, seed), _centers(lower, seed)
+            own = [one.tokens for one in drawings if _kind(one) == kind]
+            upper, lower = ((stored or {}).get(f"{LOOKS}{kind}.{half}") for half in m.HALVES)
+            if own and upper is not None and lower is not None:
+                self._centers[kind] = upper.astype(np.float64), lower.astype(np.float64)
+            elif own:
+                found = zip(*(halves(tokens, kind) for tokens in own), strict=True)
+                first, second = (_centers(np.stack(half), seed) for half in found)
+                self._centers[kind] = first, second
+
+    def tensors(self) -> Tensors:
+        """The centers, float32 (looks, D), to be stored in a model."""
+        return {
+            f"{LOOKS}{kind}.{half}": centers.astype(np.float32)
+            for kind, both in self._centers.items()
+            for half, centers in zip(m.HALVES, both, strict=True)
+        }
 
     def of(self, drawing: Drawing) -> tuple[int, int]:
         """Values of the conditions ``upper`` and ``lower``."""

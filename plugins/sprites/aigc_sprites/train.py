@@ -88,13 +88,14 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         from aigc_content.nn.unet_train import UNet as TrainedUNet
 
         config = run.config
-        known, held = _both(sprites)
+        base = None if run.base is None else modelfile.load(run.base)
+        known, held, looks = _both(sprites, base and base[1])
         learned = few_alike(known)
         torch.manual_seed(config.seed)
         sizes = UNetConfig(m.PLANES, tuple(m.CONDITIONS.values()), m.OUTPUTS, config.channels, config.down, config.up)
         net = TrainedUNet(sizes)
-        if run.base is not None:
-            stored, tensors = modelfile.load(run.base)
+        if base is not None:
+            stored, tensors = base
             net = TrainedUNet(UNetConfig.from_json(stored.get("network", {})))
             net.restore({name: value for name, value in tensors.items() if not name.startswith(LEARNED)})
         wardrobe = Wardrobe(learned)
@@ -117,11 +118,11 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         def sample(trained: nn.Module) -> npt.NDArray[np.uint8]:
             assert isinstance(trained, TrainedUNet)
             with TemporaryDirectory() as folder:
-                _save(Path(folder), trained, known)
+                _save(Path(folder), trained, known, looks)
                 return sheet(SpriteModel(Path(folder)), 6, seed=config.seed)
 
         steps = fit(net, batches, losses, config, held_out=held_out if held else None, sample=sample, run=run)
-        _save(run.out, net, known)
+        _save(run.out, net, known, looks)
         figures = held_out_losses(run.out, sprites)
         _write_card(run, sprites, len(learned), steps, figures)
 
@@ -137,16 +138,17 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         return held_out_losses(model, sprites)
 
 
-def _both(sprites: SpriteSet) -> tuple[list[Drawing], list[Drawing]]:
-    """The drawings to learn from and those that are held out, with looks found among the former."""
+def _both(sprites: SpriteSet, stored: modelfile.Tensors | None = None) -> tuple[list[Drawing], list[Drawing], Looks]:
+    """The drawings to learn from and those that are held out, with looks: those of a model, or found among the
+    former."""
     known, held = (drawings(sprites, part) for part in sprites.split())
-    looks = Looks(few_alike(known))
-    return looks.told(known), looks.told(held)
+    looks = Looks(few_alike(known), stored=stored)
+    return looks.told(known), looks.told(held), looks
 
 
-def _save(folder: Path, net: TrainedUNet, known: Sequence[Drawing]) -> None:
+def _save(folder: Path, net: TrainedUNet, known: Sequence[Drawing], looks: Looks) -> None:
     config = {"format": FORMAT, "network": net.config.to_json()}
-    modelfile.save(folder, config, net.export() | _learned(known))
+    modelfile.save(folder, config, net.export() | _learned(known) | looks.tensors())
 
 
 def _parts(items: Sequence[Drawing]) -> Iterator[Sequence[Drawing]]:
@@ -192,8 +194,8 @@ def losses(net: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, int]]:
 
 def held_out_losses(folder: Path, sprites: SpriteSet) -> dict[str, int | float | str]:
     """Cross-entropy of the integer network on drawings that training never saw, in nat a hidden pixel."""
-    learned, held = _both(sprites)
     stored, tensors = modelfile.load(folder)
+    learned, held, _ = _both(sprites, tensors)
     own = {name: value for name, value in tensors.items() if not name.startswith(LEARNED)}
     with modelfile.loading(folder):
         net = UNet(UNetConfig.from_json(stored.get("network", {})), own)

@@ -25,9 +25,10 @@ def drawing(seed: int, color: tuple[int, int, int] = (200, 40, 40)) -> np.ndarra
     return pixels
 
 
-def save(root: Path, name: str, pixels: np.ndarray) -> None:
-    path = root / "crawl" / "source" / "rltiles" / f"{name}.png"
+def save(root: Path, name: str, pixels: np.ndarray, release: str = "crawl-1") -> None:
+    path = root / release / "source" / "rltiles" / f"{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
+    (root / release / "source" / "rltiles" / "player").mkdir(exist_ok=True)
     Image.fromarray(pixels).save(path)
 
 
@@ -92,6 +93,71 @@ def test_groups_are_learned_from_or_held_out_as_a_whole(source: Path, tmp_path: 
     assert not learned & held
 
 
+def test_a_later_release_brings_what_the_earlier_ones_lack(source: Path, tmp_path: Path) -> None:
+    save(tmp_path, "player/body/robe_red", drawing(1), "crawl-2")
+    save(tmp_path, "mon/animals/bear", drawing(10), "crawl-2")
+    info = imported(source, tmp_path / "out")
+    sprites = load_set(tmp_path / "out")
+    bears = [entry for entry in sprites.entries if entry.name == "mon/animals/bear"]
+    assert [(bear.release, bear.group) for bear in bears] == [("crawl-1", "bear"), ("crawl-2", "bear")]
+    assert info["left_out"]["the same picture again"] == 2  # type: ignore[index]
+    assert sprites.source == "Dungeon Crawl Stone Soup, rltiles (crawl-1, crawl-2)"
+
+
+def test_what_was_held_out_stays_so_when_a_release_is_added(source: Path, tmp_path: Path) -> None:
+    def sides(out: Path) -> tuple[set[str], set[str]]:
+        imported(source, out)
+        sprites = load_set(out)
+        learned, held = ({sprites.entries[place].name for place in part} for part in sprites.split())
+        return learned, held
+
+    for seed in range(40):
+        save(tmp_path, f"mon/undead/ghoul{'abcdefghij'[seed % 10] * (seed + 1)}", drawing(100 + seed))
+    before = sides(tmp_path / "one")
+    for seed in range(40):
+        save(tmp_path, f"mon/undead/lich{'abcdefghij'[seed % 10] * (seed + 1)}", drawing(200 + seed), "crawl-2")
+    after = sides(tmp_path / "two")
+    assert all(old < new for old, new in zip(before, after, strict=True)), "of both there are more, and none moved"
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "group"),
+    [
+        ("mon/demons/imp", 13, "imp"),
+        ("mon/demons/devil", 11, "imp"),
+        ("mon/demons/imp", 12, None),
+        ("mon/undead/bat", 11, None),
+    ],
+    ids=["its name", "its shape", "a name and a shape of two", "the shape of another class"],
+)
+def test_a_later_drawing_joins_one_earlier_drawing_or_is_left_out(
+    name: str, seed: int, group: str | None, source: Path, tmp_path: Path
+) -> None:
+    save(tmp_path, "mon/demons/imp", drawing(11))
+    save(tmp_path, "mon/demons/fiend", drawing(12))
+    save(tmp_path, name, drawing(seed, (40, 40, 200)), "crawl-2")
+    imported(source, tmp_path / "out")
+    found = [entry.group for entry in load_set(tmp_path / "out").entries if entry.release == "crawl-2"]
+    assert found == ([group] if group else [])
+
+
+def test_what_lies_in_no_folder_of_a_class_is_known_by_its_name(source: Path, tmp_path: Path) -> None:
+    save(tmp_path, "mon/bear", drawing(20))
+    save(tmp_path, "mon/vault/ooze_of_doom", drawing(21))
+    save(tmp_path, "mon/quux", drawing(22))
+    save(tmp_path, "UNUSED/monsters/wolf", drawing(23))
+    save(tmp_path, "UNUSED/weapons/axe", drawing(24))
+    info = imported(source, tmp_path / "out")
+    aside = [entry for entry in load_set(tmp_path / "out").entries if entry.release == "crawl-1, aside"]
+    assert [(entry.kind, entry.label, entry.tags) for entry in aside] == [
+        ("monster", "animal", ("beast",)),
+        ("item", "weapon", ("axe",)),
+        ("monster", "animal", ("beast",)),
+        ("monster", "jelly", ()),
+    ]
+    assert info["left_out"]["of no known class"] == 1  # type: ignore[index]
+
+
 @pytest.mark.parametrize(
     ("slot", "name", "tags"),
     [
@@ -120,7 +186,7 @@ def test_folder_without_tiles_is_refused(tmp_path: Path) -> None:
 
 
 def test_broken_picture_is_named(source: Path, tmp_path: Path) -> None:
-    path = tmp_path / "crawl" / "source" / "rltiles" / "mon" / "animals" / "bear.png"
+    path = tmp_path / "crawl-1" / "source" / "rltiles" / "mon" / "animals" / "bear.png"
     path.write_bytes(b"\x89PNG no picture")
     with pytest.raises(InputError, match="SPR022") as caught:
         import_rltiles(source, tmp_path)

@@ -11,7 +11,7 @@ from aigc_sprites import model as m
 from aigc_sprites import reader
 from aigc_sprites.copies import Copies, bits_of, pack
 from aigc_sprites.draw import FORMAT, Canvas, Schedule, SpriteModel, left
-from aigc_sprites.examples import NOT_ASKED, Drawing, Wardrobe, hide, moved, varied
+from aigc_sprites.examples import NOT_ASKED, Drawing, Wardrobe, few_alike, hide, moved, varied
 from aigc_sprites.looks import Looks, halves
 from aigc_sprites.tokens import CLEAR, DARK, FIRST, HIDDEN, LEVELS, MATERIALS, TOKENS, UNLIT, form_of, unlit
 
@@ -155,9 +155,18 @@ def test_looks_tell_halves_apart() -> None:
     assert third[1] == second[1] != first[1]
     assert [one.looks for one in looks.told(drawn)] == [first, second, third]
     assert all(m.LOOKS <= look < 2 * m.LOOKS for look in (*first, *second)), "of creatures"
+    kept = Looks([replace(drawing(), tokens=tokens) for tokens in (tall, wide)], stored=looks.tensors())
+    assert [kept.of(one) for one in drawn] == [first, second, third], "they go on to mean the same"
     walker = [replace(drawing(f"walker/{name}"), group="g", tokens=t) for name, t in (("down", tall), ("up", wide))]
     assert {one.looks for one in Looks(walker).told(walker)} == {Looks(walker).of(walker[0])}, "those of the first"
     assert looks.of(replace(drawing("item/weapon"))) == (m.untold("upper"), m.untold("lower")), "none was learned"
+
+
+def test_of_one_drawing_in_many_versions_a_few_are_learned_from_and_each_word_of_it() -> None:
+    many = [replace(drawing(seed=seed), word=0, group="g") for seed in range(20)]
+    rare = [replace(drawing(seed=seed), word=1, group="g") for seed in range(20, 22)]
+    kept = few_alike([*many, *rare, replace(drawing(), group="h")])
+    assert [one.word for one in kept] == [0] * 10 + [1] * 2 + [len(m.WORDS)]
 
 
 def test_the_pattern_of_a_tile_is_the_same_wherever_it_is_cut() -> None:

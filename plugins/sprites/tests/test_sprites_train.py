@@ -10,6 +10,7 @@ import pytest
 from aigc_sprites.copies import CODE_BYTES
 from aigc_sprites.data.dataset import Entry, grouped, load_set, write_set
 from aigc_sprites.draw import LEARNED, SpriteModel
+from aigc_sprites.looks import LOOKS
 from aigc_sprites.reader import Reader
 from aigc_sprites.sheet import drawn
 from aigc_sprites.train import SpriteConfig, SpriteTrainer
@@ -18,6 +19,7 @@ from aigc_content import InputError, TrainRun
 from aigc_content.models import inspect
 from aigc_content.nn import modelfile
 
+KINDS = {"layer", "monster", "item", "tile"}
 LABELS = (("layer", "base"), ("layer", "body"), ("monster", "animal"), ("item", "weapon"), ("tile", "floor"))
 
 
@@ -39,7 +41,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         entries.append(Entry(f"{kind}/{seed}", kind, label, tags, "abcdefghij"[seed % 10] * (seed + 1)))
         pictures.append(pixels)
     images = np.stack(pictures)
-    write_set(out, "made here", "CC0-1.0", grouped(entries, images), images, {})
+    write_set(out, "made here", "CC0-1.0", list(grouped(entries, images).values()), images, {})
     return out
 
 
@@ -67,6 +69,9 @@ def test_a_painter_is_whole_and_says_what_it_learned_from(data: Path, tmp_path: 
     assert all(float(figures[name]) > 0 for name in ("form_30", "form_60", "form_90", "light_60"))
     again = trained(data, tmp_path / "again", base=out)
     assert "Continued from the model" in (again / "README.md").read_text("utf-8")
+    looks = {name: centers for name, centers in tensors.items() if name.startswith(LOOKS)}
+    assert len(looks) == 2 * len(KINDS)
+    assert all(np.array_equal(modelfile.load(again)[1][name], centers) for name, centers in looks.items())
 
 
 def test_the_same_seed_trains_the_same_painter(data: Path, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def import_crossfire(source: Path, out: Path) -> None:
             figures.append((Entry(name, "walker", "figure", (), name), pictures))
     whole = grouped([entry for entry, _ in figures], np.stack([one.reshape(-1, SIDE, 4) for _, one in figures]))
     entries, images = [], []
-    for entry, (_, pictures) in zip(whole, figures, strict=True):
+    for entry, (_, pictures) in zip(whole.values(), figures, strict=True):
         for place, picture in enumerate(pictures):
             label = _ORDER[place // 2] + ("-step" if place % 2 else "")
             entries.append(replace(entry, name=f"{entry.name}/{label}", label=label))

@@ -10,8 +10,9 @@ whole, so that what is held out is truly unseen.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class Entry:
         label: the layer's slot, the class, or where a walker looks (``left``, or ``left-step`` in the other pose).
         tags: words for what it shows.
         group: name of the drawing.
+        release: which of the source's releases it is from; empty where there is one.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Entry:
     label: str
     tags: tuple[str, ...]
     group: str
+    release: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,20 +77,26 @@ class SpriteSet:
     images: Pictures
 
     def split(self) -> tuple[list[int], list[int]]:
-        """Indices to learn from, and those held out: of each kind and label whole groups in a shuffled order, until
-        they have their share; a group that is too large for it is learned from."""
-        held: set[int] = set()
-        families: dict[str, dict[str, list[int]]] = {}
-        for place, entry in enumerate(self.entries):
-            families.setdefault(_family(entry), {}).setdefault(entry.group, []).append(place)
-        for family, groups in families.items():
-            count = sum(map(len, groups.values()))
-            out: list[int] = []
+        """Indices to learn from, and those held out.
+
+        Of each kind and label whole groups in a shuffled order, until they have their share; a group that is too
+        large for it is learned from. Groups that a later release brings are split by themselves: so what was held out
+        stays so when a release is added, and a network may be trained further.
+        """
+        held: set[tuple[str, str]] = set()
+        families: dict[tuple[str, str], Counter[str]] = {}
+        first: dict[tuple[str, str], str] = {}
+        for entry in self.entries:
+            if first.setdefault((_family(entry), entry.group), entry.release) == entry.release:
+                families.setdefault((entry.release, _family(entry)), Counter())[entry.group] += 1
+        for (_, family), groups in families.items():
+            out = 0
             for group in sorted(groups, key=lambda name: Stream(f"split/{family}/{name}").integer(1 << 32)):
-                if len(out) * 100 < count * HELD_OUT and len(groups[group]) * 100 <= count * _LARGE:
+                if out * 100 < groups.total() * HELD_OUT and groups[group] * 100 <= groups.total() * _LARGE:
                     out += groups[group]
-            held.update(out)
-        return [i for i in range(len(self.entries)) if i not in held], sorted(held)
+                    held.add((family, group))
+        unseen = [(_family(entry), entry.group) in held for entry in self.entries]
+        return [i for i, out in enumerate(unseen) if not out], [i for i, out in enumerate(unseen) if out]
 
 
 def write_set(
@@ -148,17 +157,51 @@ def _family(entry: Entry) -> str:
     return "walker/" if entry.kind == "walker" else f"{entry.kind}/{entry.label}/"
 
 
-def grouped(entries: Sequence[Entry], pictures: Pictures) -> list[Entry]:
-    """Entries with groups joined where two drawings of one kind and label cover the same pixels in the same light, or
-    share a name.
+def grouped(entries: Sequence[Entry], pictures: Pictures) -> dict[int, Entry]:
+    """Entries by place, with groups joined where two drawings of one kind and label cover the same pixels in the same
+    light, or share a name.
+
+    A later release's drawings join a group of the releases before; those that would join two of them, or one of
+    another label, are left out.
 
     Args:
-        entries: one a drawing.
+        entries: one a drawing, release by release.
         pictures: (N, H, W, 4).
     """
-    shapes = pictures[..., 3] > 0
-    light = pictures[..., :3].astype(np.float32) @ np.array([0.3, 0.59, 0.11], np.float32)
-    leader = list(range(len(entries)))
+    shapes = (pictures[..., 3] > 0).reshape(len(pictures), -1)
+    light = (pictures[..., :3].astype(np.float32) @ np.array([0.3, 0.59, 0.11], np.float32)).reshape(shapes.shape)
+    kinds: dict[str, list[int]] = {}
+    for place, entry in enumerate(entries):
+        kinds.setdefault(entry.kind, []).append(place)
+    groups: dict[int, tuple[str, str]] = {}
+    for places in kinds.values():
+        alike = _alike(shapes[places].astype(np.float32), light[places])
+        own = [(entries[place].label, entries[place].group) for place in places]
+        releases = [entries[place].release for place in places]
+        done: list[int] = []
+        for release in dict.fromkeys(releases):
+            found = [k for k, name in enumerate(releases) if name == release]
+            for leader, part in _joined(found, alike, own).items():
+                same = {own[k] for k in part}
+                earlier = {groups[places[k]] for k in done if alike[k, part].any() or own[k] in same}
+                group = earlier.pop() if earlier else own[leader]
+                if not earlier and group[0] == own[leader][0]:
+                    groups |= {places[k]: group for k in part}
+            done += [k for k in found if places[k] in groups]
+    return {place: replace(entries[place], group=groups[place][1]) for place in sorted(groups)}
+
+
+def _alike(shapes: npt.NDArray[np.float32], light: npt.NDArray[np.float32]) -> Mask:
+    """Which of the drawings (N, pixels) are one, two by two: (N, N)."""
+    both, areas = shapes @ shapes.T, shapes.sum(axis=1)
+    near: Mask = both * 100 >= (areas[:, None] + areas - both) * _ALIKE
+    return near & (_correlation(shapes, light) >= _LIT)
+
+
+def _joined(places: Sequence[int], alike: Mask, own: Sequence[tuple[str, str]]) -> dict[int, list[int]]:
+    """Those of the places that are alike and of one label, or share a name, directly or by way of others, by the one
+    that leads them."""
+    leader = {place: place for place in places}
 
     def find(place: int) -> int:
         while leader[place] != place:
@@ -166,19 +209,14 @@ def grouped(entries: Sequence[Entry], pictures: Pictures) -> list[Entry]:
             place = leader[place]
         return place
 
-    families: dict[tuple[str, str], list[int]] = {}
-    for place, entry in enumerate(entries):
-        families.setdefault((entry.kind, entry.label), []).append(place)
-    for places in families.values():
-        flat = shapes[places].reshape(len(places), -1).astype(np.float32)
-        both = flat @ flat.T
-        areas = flat.sum(axis=1)
-        either = areas[:, None] + areas - both
-        alike = (both * 100 >= either * _ALIKE) & (_correlation(flat, light[places].reshape(len(places), -1)) >= _LIT)
-        for i, j in zip(*np.nonzero(np.triu(alike, 1)), strict=True):
-            leader[find(places[int(j)])] = find(places[int(i)])
-        first: dict[str, int] = {}
-        for place in places:
-            leader[find(place)] = find(first.setdefault(entries[place].group, place))
-    names = [entries[find(place)].group for place in range(len(entries))]
-    return [Entry(**{**asdict(entry), "group": name}) for entry, name in zip(entries, names, strict=True)]
+    for k, i in enumerate(places):
+        for j in places[k + 1 :]:
+            if alike[i, j] and own[i][0] == own[j][0]:
+                leader[find(j)] = find(i)
+    first: dict[tuple[str, str], int] = {}
+    for place in places:
+        leader[find(place)] = find(first.setdefault(own[place], place))
+    found: dict[int, list[int]] = {}
+    for place in places:
+        found.setdefault(find(place), []).append(place)
+    return found

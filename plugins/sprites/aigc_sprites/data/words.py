@@ -167,8 +167,11 @@ CLASSES = {
     "holy": "holy",
     "nonliving": "construct",
     "statues": "construct",
+    "spriggan": "humanoid",
+    "demonspawn": "demon",
+    "aberr": "aberration",
 }
-"""Folders of creatures to their classes; the folders that are not here hold parts, effects or copies."""
+"""Folders of creatures to their classes; the folders that are not here hold several, or parts, effects or copies."""
 
 SLOTS = ("base", "legs", "boots", "body", "cloak", "hair", "beard", "head", "gloves", "hand1", "hand2")
 """Layers of a hero in the order in which they are drawn."""
@@ -218,6 +221,25 @@ def group_of(name: str) -> str:
     """The drawing that a file name tells: without numbers and colors."""
     words = [word for word in re.split(r"[_\d]+", name) if word and word not in _COLORS]
     return "_".join(words) or name
+
+
+_CLASS_WORDS = [
+    (re.compile(rf"(?:^|_)(?:{'|'.join(words.split())})(?:$|_)"), label)
+    for label, words in {
+        "demon": "demon devil imp fiend cacodemon balrug hellion",
+        "jelly": "ooze jelly slime amoeba pulsating",
+        "plant": "plant fungus mushroom treant oklob",
+        "holy": "angel daeva paladin phoenix ophan",
+    }.items()
+]
+
+
+def class_of(name: str) -> str:
+    """The class of a creature by its name; empty where no word of it is known."""
+    for pattern, label in _CLASS_WORDS:
+        if pattern.search(name):
+            return label
+    return next((label for label in sorted(set(CLASSES.values())) if tags_of(label, name)), "")
 
 
 _COLORS = frozenset(
