@@ -73,8 +73,16 @@ def test_layers_creatures_and_items_are_taken_and_the_rest_is_counted(source: Pa
         "not 32 x 32 pixels": 1,
         "almost empty": 1,
     }
+    assert info["learned"] == {"item": 1, "monster": 1, "layer": 4}
+    assert info["held_out"] == {}
     assert sprites.license == "CC0-1.0"
     assert (sprites.images[1] == drawing(4)).all()
+
+
+@pytest.mark.parametrize(("folder", "release"), [("crawl-1", "crawl-1"), ("crawl-1/source/rltiles", "rltiles")])
+def test_one_release_goes_by_the_name_of_its_folder(folder: str, release: str, source: Path, tmp_path: Path) -> None:
+    imported(source / folder, tmp_path / "out")
+    assert load_set(tmp_path / "out").source == f"Dungeon Crawl Stone Soup, rltiles ({release})"
 
 
 def test_one_drawing_in_two_colors_is_one_group_and_so_are_pictures_of_one_name(source: Path, tmp_path: Path) -> None:
@@ -181,6 +189,12 @@ def test_colors_and_numbers_do_not_make_another_drawing() -> None:
 
 
 def test_folder_without_tiles_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="SPR021"):
+        import_rltiles(tmp_path, tmp_path)
+
+
+def test_folder_of_which_nothing_is_known_is_refused(tmp_path: Path) -> None:
+    save(tmp_path, "mon/quux", drawing(1))
     with pytest.raises(InputError, match="SPR021"):
         import_rltiles(tmp_path, tmp_path)
 

@@ -1,7 +1,8 @@
 """The plain data set of sprites: pictures of 32 x 32 pixels, what each shows, and which are held out.
 
 A folder with two files. ``sprites.safetensors`` holds ``images``, uint8 (N, 32, 32, 4), RGBA. ``sprites.json`` tells
-source, license, what was left out and why, and for each picture its name, kind, class, tags and group.
+source, license, what was left out and why, how many of a kind are learned from and held out, and for each picture its
+name, kind, class, tags and group.
 
 Pictures of one group are one drawing in several colors or poses; a group is learned from as a whole or held out as a
 whole, so that what is held out is truly unseen.
@@ -113,7 +114,10 @@ def write_set(
     """
     told = [asdict(entry) | {"tags": list(entry.tags)} for entry in entries]
     digest = sha256(images.tobytes() + json.dumps(told, sort_keys=True).encode()).hexdigest()
+    sides = SpriteSet(source, license, digest, tuple(entries), images).split()
+    learned, held_out = (dict(Counter(entries[place].kind for place in side)) for side in sides)
     info = {"format": FORMAT, "source": source, "license": license, "sha256": digest, "left_out": left_out}
+    info |= {"learned": learned, "held_out": held_out}
     (out / TENSORS).write_bytes(to_bytes({"images": np.ascontiguousarray(images)}))
     (out / INFO).write_text(json.dumps(info | {"entries": told}, indent=1) + "\n", "utf-8")
 

@@ -74,27 +74,26 @@ def import_rltiles(source: Path, out: Path) -> None:
     left_out: Counter[str] = Counter()
     entries, images, seen, releases = [], [], set(), []
     for root in roots:
-        releases.append(root.relative_to(source).as_posix().removesuffix("/source/rltiles"))
+        releases.append(_release(root, source))
         for told, path in _files(root, releases[-1]):
             reason, pixels = _picture(path)
-            keys = {(told.kind, told.label, pixels.tobytes()), (told.kind, "", pixels.tobytes())}
+            shown = pixels.tobytes()
             if _PART.match(path.stem):
                 reason = "a part, or for tests"
             if UNCLEAR.match(path.stem):
                 reason = "owner unclear"
-            elif not reason and (told.kind, told.label, pixels.tobytes()) in seen:
+            elif not reason and (told.kind, told.label, shown) in seen:
                 reason = "the same picture again"
             if reason:
                 left_out[reason] += 1
                 continue
-            seen |= keys
+            seen |= {(told.kind, told.label, shown), (told.kind, "", shown)}
             entries.append(told)
             images.append(pixels)
-    if not entries:
-        raise InputError(
-            "SPR021", "holds no picture of 32 x 32 pixels", where=str(source), remedy="name the source package"
-        )
     known = _classed(entries)
+    if not known:
+        found = "holds no picture of 32 x 32 pixels whose folder or name tells what it shows"
+        raise InputError("SPR021", found, where=str(source), remedy="name the source package")
     left_out["of no known class"] = len(entries) - len(known)
     pictures = np.stack([images[place] for place in known])
     taken = grouped(list(known.values()), pictures)
@@ -105,6 +104,12 @@ def import_rltiles(source: Path, out: Path) -> None:
 
 def _is_root(folder: Path) -> bool:
     return any((folder / name).is_dir() for name in ("mon", "dc-mon", "item"))
+
+
+def _release(root: Path, source: Path) -> str:
+    """The folder within the source that holds a release, or the source's own name."""
+    parts = root.relative_to(source).parts
+    return "/".join(parts[:-2] if parts[-2:] == ("source", "rltiles") else parts) or source.resolve().name
 
 
 def _files(root: Path, release: str) -> list[tuple[Entry, Path]]:
