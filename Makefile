@@ -9,7 +9,7 @@ demo: $(VENV)/.installed
 	$(BIN)/aigc build examples/first-levels.yaml --out out/first-levels
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
