@@ -22,6 +22,7 @@ _STEPS = 64  # table entries a nat
 _REACH = 14  # nats; beyond it a weight is 0
 _ONE = 1 << 20
 _TEMPERATURE_UNITS = 1 << 16
+_BLURS = 3  # sums of boxes: nearly a Gaussian
 _LATENT_UNIT = 40  # activations a standard deviation, as `aigc_content.nn.quant.UNIT`
 
 
@@ -58,6 +59,50 @@ def draw(
     tokens = stream.choices(scores)
     chosen = np.take_along_axis(scores, tokens[:, None], axis=1)[:, 0]
     return tokens, chosen * 65536 // scores.sum(axis=1)
+
+
+def draw_at(
+    logits: npt.NDArray[np.int32], quantiles: npt.NDArray[np.int64], temperature: float = 1.0
+) -> npt.NDArray[np.int64]:
+    """The token of each row at a quantile of its distribution: (rows, n) and (rows,) to (rows,).
+
+    Args:
+        logits: in 1/256 nat; what is alike stands side by side.
+        quantiles: within 0 .. 65535, as `coupled` gives them.
+        temperature: as in `weights`.
+    """
+    edges = np.cumsum(weights(logits, temperature), axis=1)  # (rows, n)
+    reached = quantiles * edges[:, -1] >> 16  # (rows,)
+    return np.asarray((edges <= reached[:, None]).sum(axis=1), dtype=np.int64)
+
+
+def coupled(height: int, width: int, reach: int, stream: Stream) -> npt.NDArray[np.int64]:
+    """Random quantiles of a grid's cells, in 1/65536, alike where cells are near: (height, width).
+
+    Cells that are drawn in one step do not know of each other, so each of two neighbors may be right alone and both
+    together wrong. With these each is still drawn from its own distribution, but neighbors choose alike (a Gaussian
+    copula; that what is drawn in parallel misses one: Liu et al. 2024, arXiv:2410.01949). The grid goes on at every
+    side.
+
+    Args:
+        height, width: of the grid.
+        reach: cells, at least 0, within which they are alike: the noise is blurred with a standard deviation of
+            ``sqrt(reach * (reach + 1))``. At 0 they are independent.
+        stream: gives the noise.
+    """
+    noise = stream.integers(1 << 32, height * width).reshape(height, width)
+    for _ in range(_BLURS if reach else 0):
+        noise = _sums(_sums(noise, reach).T, reach).T
+    ranks = np.empty(noise.size, dtype=np.int64)
+    ranks[np.argsort(noise.ravel(), kind="stable")] = np.arange(noise.size)
+    return np.asarray(((2 * ranks + 1) * 32768 // noise.size).reshape(height, width))
+
+
+def _sums(grid: npt.NDArray[np.int64], reach: int) -> npt.NDArray[np.int64]:
+    """Of each cell the sum over its column's cells within ``reach``; the column is a ring."""
+    ring = grid[np.arange(-reach - 1, len(grid) + reach) % len(grid)]
+    sums = np.cumsum(ring, axis=0)
+    return np.asarray(sums[2 * reach + 1 :] - sums[: -2 * reach - 1])
 
 
 def latents(stream: Stream, count: int) -> Int8:

@@ -49,6 +49,9 @@ class Schedule:
             others known; what was drawn at the same time without knowing of each other is mended so.
         hot, cold: temperature of the first and the last part of the forms.
         light: temperature of the light.
+        reach: pixels within which those of the first part choose alike (`aigc_content.nn.sampling.coupled`), of the
+            forms and of the light; it falls to ``least`` in the last part and what is drawn again.
+        least: of both.
         guidance: how far conditions push the forms, in 1/256; 0 takes one pass a part, else two.
         crumb: pieces of less than so many thousandths of the pixels are taken out before the light falls.
     """
@@ -60,6 +63,8 @@ class Schedule:
     hot: float = 1.0
     cold: float = 0.5
     light: float = 0.5
+    reach: tuple[int, int] = (0, 0)
+    least: int = 0
     guidance: int = 0
     crumb: int = CRUMB
 
@@ -71,22 +76,29 @@ class Schedule:
         """Number of thirds of a stage's pixels that are drawn once more."""
         return self.forms_again if stage == m.FORM else self.lights_again
 
-    def warmth(self, part: int) -> float:
-        """Temperature of a part of the forms."""
+    def alike(self, stage: int, part: int) -> int:
+        """Pixels within which those of a part choose alike."""
+        rest = max(1, self.parts(stage) - 1)
+        return max(self.least, (2 * self.reach[stage] * (rest - part) + rest) // (2 * rest))
+
+    def warmth(self, stage: int, part: int) -> float:
+        """Temperature of a part."""
+        if stage == m.LIGHT:
+            return self.light
         return self.hot if self.forms == 1 else self.hot + (self.cold - self.hot) * part / (self.forms - 1)
 
 
-CALM = Schedule(forms=6, lights=2, forms_again=1, hot=0.9, cold=0.35, light=0.2, crumb=150)
+CALM = Schedule(forms=6, lights=2, forms_again=1, hot=1.0, cold=0.7, light=0.9, reach=(1, 1), least=1, crumb=150)
 """Of creatures and things."""
 ASKED = replace(CALM, guidance=512)
 """Of creatures and things that shall show a tag."""
-GROUND = Schedule(lights=6, forms_again=3, light=0.6)
+GROUND = Schedule(lights=6, forms_again=3, light=0.9, reach=(2, 1))
 """Of tiles, whose grain is what they are."""
-GUIDED = Schedule(forms=5, hot=0.7, cold=0.35, light=0.6, guidance=192, crumb=150)
+GUIDED = Schedule(forms=5, hot=0.7, cold=0.35, light=0.9, reach=(0, 2), guidance=192, crumb=150)
 """Of a hero's larger layers, which must fit what lies beneath."""
 WORN = replace(GUIDED, guidance=256)
 """Of layers that shall show a tag."""
-BODY = Schedule(forms=10, forms_again=2, hot=0.9, cold=0.3, light=0.7, crumb=150)
+BODY = Schedule(forms=10, forms_again=2, hot=0.9, cold=0.3, light=0.9, reach=(0, 2), crumb=150)
 """Of a hero's body: all else lies on it."""
 SMALL = Schedule(forms=5, lights=2, hot=0.7, cold=0.35, light=0.5, crumb=150)
 """Of a hero's smaller layers: most of their pixels are clear, and where is soon sure."""
@@ -238,14 +250,16 @@ def _fill(step: _Step, scores: np.ndarray, stage: int, part: int) -> None:
     canvas, cells = step.canvas, step.cells
     other, flat = canvas.mirrored(cells, stage), scores.reshape(-1, m.OUTPUTS)
     rows = (flat[cells] + flat[other]) >> 1
-    if stage == m.FORM:
-        warmth = canvas.schedule.warmth(part) * canvas.temperature
-        forms = sampling.draw(np.ascontiguousarray(rows[:, :FORMS]), canvas.rng, warmth)[0]
-        drawn = unlit(forms)
+    warmth, reach = canvas.schedule.warmth(stage, part) * canvas.temperature, canvas.schedule.alike(stage, part)
+    rows = np.ascontiguousarray(rows[:, :FORMS] if stage == m.FORM else rows[:, FORMS:])
+    if reach:
+        chosen = sampling.draw_at(rows, sampling.coupled(*canvas.tokens.shape, reach, canvas.rng).flat[cells], warmth)
     else:
-        warmth = canvas.schedule.light * canvas.temperature
-        levels = sampling.draw(np.ascontiguousarray(rows[:, FORMS:]), canvas.rng, warmth)[0]
-        drawn = (FIRST + (canvas.tokens.ravel()[cells] - UNLIT) * LEVELS + levels).astype(np.uint8)
+        chosen = sampling.draw(rows, canvas.rng, warmth)[0]
+    if stage == m.FORM:
+        drawn = unlit(chosen)
+    else:
+        drawn = (FIRST + (canvas.tokens.ravel()[cells] - UNLIT) * LEVELS + chosen).astype(np.uint8)
     canvas.tokens.flat[cells] = canvas.tokens.flat[other] = drawn
 
 

@@ -20,8 +20,8 @@ PAINTERS = {"walker": "walker"}
 
 READABLE = frozenset(
     [
-        *("monster", "item", "aberration", "animal", "floor", "food", "humanoid", "misc", "undead", "wall", "weapon"),
-        *("body", "boots", "hair", "hand1"),
+        *("monster", "item", "aberration", "animal", "armor", "construct", "food", "humanoid", "misc", "undead"),
+        *("wall", "weapon", "base", "body", "boots", "hair", "hand1", "hand2"),
     ]
 )
 """Kinds, classes and slots of which the reader's opinion is asked: two of three held-out real pictures at least get

@@ -177,6 +177,7 @@ def test_the_pattern_of_a_tile_is_the_same_wherever_it_is_cut() -> None:
 
 
 FEW, TWICE = Schedule(forms=5, lights=2), Schedule(forms=3, lights=2, forms_again=4, lights_again=3)
+ALIKE = Schedule(forms=4, lights=3, forms_again=2, hot=1.0, cold=1.0, light=1.0, reach=(3, 2), least=1, crumb=0)
 
 
 def canvases(count: int, schedule: Schedule = FEW) -> list[Canvas]:
@@ -189,7 +190,7 @@ def canvases(count: int, schedule: Schedule = FEW) -> list[Canvas]:
     ]
 
 
-@pytest.mark.parametrize("schedule", [FEW, TWICE])
+@pytest.mark.parametrize("schedule", [FEW, TWICE, ALIKE])
 def test_every_pixel_is_drawn_and_company_changes_none(folder: Path, schedule: Schedule) -> None:
     painter = SpriteModel(folder)
     together = canvases(3, schedule)
@@ -221,6 +222,26 @@ def test_what_is_told_to_be_its_own_mirror_image_has_the_same_forms_and_light_on
     assert (canvas.tokens[:, columns] == canvas.tokens[:, axis - columns]).all()
     assert (forms[:, columns] != forms[:, axis - columns]).any()
     assert int(canvas.tokens.max()) < TOKENS
+
+
+def test_neighbors_choose_alike(folder: Path) -> None:
+    def steps(schedule: Schedule) -> float:
+        """How often a pixel's form is not that of the one beside it."""
+        drawn = canvases(4, schedule)
+        SpriteModel(folder).draw(drawn)
+        forms = np.stack([form_of(canvas.tokens) for canvas in drawn])
+        return float((forms[:, :, 1:] != forms[:, :, :-1]).mean())
+
+    at_once = replace(ALIKE, forms=1, forms_again=0)
+    assert steps(at_once) < 0.7 * steps(replace(at_once, reach=(0, 0), least=0))
+
+
+def test_reach_falls_to_the_least() -> None:
+    assert [ALIKE.alike(m.FORM, part) for part in range(4)] == [3, 2, 1, 1]
+    assert [ALIKE.alike(m.LIGHT, part) for part in range(3)] == [2, 1, 1]
+    assert [replace(ALIKE, least=0).alike(m.LIGHT, part) for part in range(3)] == [2, 1, 0]
+    assert [replace(ALIKE, forms=1).alike(m.FORM, part) for part in range(1)] == [3]
+    assert FEW.alike(m.FORM, 0) == 0
 
 
 @pytest.mark.parametrize("again", [0, 4])

@@ -61,12 +61,12 @@ def drawn(model: Scripted, params: dict[str, Any]) -> Sketch:
 
 @pytest.fixture
 def opinion(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[int]], None]:
-    """Sets what the reader believes, one look after the other."""
+    """Sets what the reader believes, one look after the other; of bodies it believes all."""
 
     def believe(shares: list[int]) -> None:
         class Opinion:
             def believed(self, pictures: np.ndarray, asked: list[tuple[str, str]]) -> list[int]:
-                return [shares.pop(0) for _ in asked]
+                return [SURE if family == "base" else shares.pop(0) for family, _ in asked]
 
         monkeypatch.setattr(sketches, "reader", Opinion)
 
@@ -74,9 +74,11 @@ def opinion(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[int]], None]:
 
 
 BODY, HERO = (6, 28, 10, 20), (2, 32, 10, 20)
+SURE = 100
 
 
-def test_a_layer_that_tears_the_hero_is_drawn_again() -> None:
+def test_a_layer_that_tears_the_hero_is_drawn_again(opinion: Callable[[list[int]], None]) -> None:
+    opinion([])
     far, near = (10, 20, 26, 31), (10, 20, 19, 24)
     model = Scripted({"layer/base": [HERO], "layer/hand1": [far, near]})
     figure = drawn(model, {"kind": "hero", "wear": {"hand1": None}})
@@ -93,8 +95,9 @@ def test_pieces_of_a_layer_that_hang_on_nothing_are_taken_out() -> None:
     assert np.array_equal(attached(layer, under), expected), "what touches at a corner stays"
 
 
-def test_no_figure_waits_for_another() -> None:
+def test_no_figure_waits_for_another(opinion: Callable[[list[int]], None]) -> None:
     """While one hero's body is drawn again, the other's boots are drawn."""
+    opinion([])
     model = Scripted({"layer/base": [HERO, (8, 32, 10, 20), HERO], "layer/boots": [(28, 32, 10, 20)]})
     params = SpriteParams.model_validate({"kind": "hero", "wear": {"boots": None}})
     figures = [sketches_of(Request(params, Stream(f"hero {number}")))[0] for number in range(2)]
@@ -104,13 +107,17 @@ def test_no_figure_waits_for_another() -> None:
     assert all(set(figure.drawn) == {"base", "boots"} for figure in figures)
 
 
-def test_a_body_without_a_head_is_drawn_again() -> None:
+def test_a_body_without_a_head_is_drawn_again(opinion: Callable[[list[int]], None]) -> None:
+    opinion([])
     model = Scripted({"layer/base": [(8, 32, 10, 20), HERO]})
     drawn(model, {"kind": "hero", "wear": {}})
     assert model.drawn == {"layer/base": 2}
 
 
-def test_a_layer_that_is_a_copy_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_that_is_a_copy_is_drawn_again(
+    monkeypatch: pytest.MonkeyPatch, opinion: Callable[[list[int]], None]
+) -> None:
+    opinion([])
     distances = [40, 300]
     monkeypatch.setattr(sketches, "nearest", lambda views, figure, own: [distances.pop(0) for _ in views])
     model = Scripted({"layer/base": [HERO]})
