@@ -18,11 +18,13 @@ from aigc_content.rng import Stream
 LOGIT_UNITS = 256
 """Logits are integers in 1/256 nat."""
 
+MAX_REACH = 5
+"""Cells, of `coupled`: with more its sums would not be exact."""
+
 _STEPS = 64  # table entries a nat
 _REACH = 14  # nats; beyond it a weight is 0
 _ONE = 1 << 20
 _TEMPERATURE_UNITS = 1 << 16
-_BLURS = 3  # sums of boxes: nearly a Gaussian
 _LATENT_UNIT = 40  # activations a standard deviation, as `aigc_content.nn.quant.UNIT`
 
 
@@ -86,23 +88,31 @@ def coupled(height: int, width: int, reach: int, stream: Stream) -> npt.NDArray[
 
     Args:
         height, width: of the grid.
-        reach: cells, at least 0, within which they are alike: the noise is blurred with a standard deviation of
-            ``sqrt(reach * (reach + 1))``. At 0 they are independent.
+        reach: cells, at most `MAX_REACH`, within which they are alike: the noise is blurred with a standard deviation
+            of ``sqrt(reach * (reach + 1))``. At 0 they are independent.
         stream: gives the noise.
+
+    Raises:
+        ValueError: ``reach`` is out of its range.
     """
-    noise = stream.integers(1 << 32, height * width).reshape(height, width)
-    for _ in range(_BLURS if reach else 0):
-        noise = _sums(_sums(noise, reach).T, reach).T
+    if not 0 <= reach <= MAX_REACH:
+        raise ValueError(f"reach is within 0 and {MAX_REACH}, not {reach}")
+    noise = stream.integers(1 << 32, height * width).reshape(height, width).astype(np.float64)
+    if reach:
+        noise = _blur(height, reach) @ noise @ _blur(width, reach)
     ranks = np.empty(noise.size, dtype=np.int64)
     ranks[np.argsort(noise.ravel(), kind="stable")] = np.arange(noise.size)
     return np.asarray(((2 * ranks + 1) * 32768 // noise.size).reshape(height, width))
 
 
-def _sums(grid: npt.NDArray[np.int64], reach: int) -> npt.NDArray[np.int64]:
-    """Of each cell the sum over its column's cells within ``reach``; the column is a ring."""
-    ring = grid[np.arange(-reach - 1, len(grid) + reach) % len(grid)]
-    sums = np.cumsum(ring, axis=0)
-    return np.asarray(sums[2 * reach + 1 :] - sums[: -2 * reach - 1])
+@lru_cache(maxsize=16)
+def _blur(side: int, reach: int) -> npt.NDArray[np.float64]:
+    """Three sums over the cells within ``reach`` on a ring, nearly a Gaussian: (side, side), symmetric.
+
+    Of 32-bit noise all sums are whole numbers below 2**53, so they are exact in whatever order they are added.
+    """
+    box = sum(np.roll(np.eye(side), step, axis=0) for step in range(-reach, reach + 1))
+    return np.asarray(np.linalg.matrix_power(box, 3))
 
 
 def latents(stream: Stream, count: int) -> Int8:

@@ -253,7 +253,9 @@ def _fill(step: _Step, scores: np.ndarray, stage: int, part: int) -> None:
     warmth, reach = canvas.schedule.warmth(stage, part) * canvas.temperature, canvas.schedule.alike(stage, part)
     rows = np.ascontiguousarray(rows[:, :FORMS] if stage == m.FORM else rows[:, FORMS:])
     if reach:
-        chosen = sampling.draw_at(rows, sampling.coupled(*canvas.tokens.shape, reach, canvas.rng).flat[cells], warmth)
+        height, width = canvas.tokens.shape
+        quantiles = sampling.coupled(height, width, reach, canvas.rng).flat[cells]
+        chosen = sampling.draw_at(rows, quantiles, warmth)
     else:
         chosen = sampling.draw(rows, canvas.rng, warmth)[0]
     if stage == m.FORM:
