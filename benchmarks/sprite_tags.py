@@ -56,14 +56,8 @@ def emitted(asked: Counter[Asked], seed: int, folder: Path) -> Shown:
     return Shown(np.stack(pictures), tuple(labels), np.array(words), tuple(map(str, range(len(labels)))))
 
 
-def _asked(shown: Shown) -> list[Asked | None]:
-    """Label and word of each picture; None of a layer, and of a tag that no sprite can be asked for."""
-    return [
-        (label, word)
-        if label.partition("/")[0] in KINDS and (word >= len(m.WORDS) or m.WORDS[word] not in NOT_LEARNED)
-        else None
-        for label, word in zip(shown.labels, shown.words.tolist(), strict=True)
-    ]
+def _can_be_asked(label: str, word: int) -> bool:
+    return label.partition("/")[0] in KINDS and (word >= len(m.WORDS) or m.WORDS[word] not in NOT_LEARNED)
 
 
 def main() -> None:
@@ -78,8 +72,9 @@ def main() -> None:
     sprites = load_set(options.data)
     print(heading("Tags of emitted sprites", seed=options.seed, times=options.times, data=sprites.sha256[:12]))
     real = Real(sprites, options.features, options.epochs, 1)
-    held = real.held.take([place for place, asked in enumerate(_asked(real.held)) if asked is not None])
-    asked = Counter([one for one in _asked(held) if one is not None] * options.times)
+    both = zip(real.held.labels, real.held.words.tolist(), strict=True)
+    held = real.held.take([place for place, one in enumerate(both) if _can_be_asked(*one)])
+    asked = Counter(list(zip(held.labels, held.words.tolist(), strict=True)) * options.times)
     with tempfile.TemporaryDirectory(prefix="aigc-sprites-") as folder:
         made = emitted(asked, options.seed, Path(folder))
     classes, tags = [], []

@@ -25,7 +25,7 @@ READABLE = frozenset(
     ]
 )
 """Kinds, classes and slots of which the reader's opinion is asked: two of three held-out real pictures at least get
-the share that is wanted (``believed`` in its card). What it has not learned (heads, races ...) it is not asked."""
+the share that is wanted (``believed`` in its card). What it has not learned (heads, legs ...) it is not asked."""
 
 
 @lru_cache(maxsize=1)
