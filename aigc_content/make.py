@@ -31,36 +31,32 @@ def own_file(asset: Mapping[str, Any]) -> bytes:
     return b"{\n" + b",\n".join(lines) + b"\n}\n"
 
 
-def make_chunk(generator: AnyGenerator, job: Job, slots: Sequence[Slot], first: Sequence[int]) -> Iterator[Candidate]:
-    """Make attempts at some slots until each has passed or used up its attempts.
+def make_chunk(
+    generator: AnyGenerator, job: Job, slots: Sequence[Slot], attempts: Sequence[int]
+) -> Iterator[Candidate]:
+    """Make one attempt at each of some slots.
 
     Args:
         generator: opened.
         slots: at most `Generator.batch` of them is best.
-        first: the attempt at which each slot starts.
+        attempts: the number of each one's attempt, from 1.
 
     Yields:
-        every candidate as soon as it is judged, those of one slot in order of their attempts.
+        the candidates in order of the slots, each as soon as it is judged.
 
     Raises:
         InternalError: X001, the plugin raised, returned something else than it must, or made an asset that its
             own file cannot hold.
         AigcError: whatever else the plugin raises of that kind.
     """
-    waiting = list(zip(slots, first, strict=True))
-    while waiting:
-        again = []
-        for slot, attempt, result in _attempts(generator, job, waiting):
-            try:
-                candidate = judge(generator, job, slot, attempt, result)
-            except AigcError:
-                raise
-            except Exception as error:
-                raise fault(job, f"slot {slot.id}, attempt {attempt}", error) from error
-            yield candidate
-            if not candidate.passed and attempt < job.max_attempts:
-                again.append((slot, attempt + 1))
-        waiting = again
+    for slot, attempt, result in _results(generator, job, list(zip(slots, attempts, strict=True))):
+        try:
+            candidate = judge(generator, job, slot, attempt, result)
+        except AigcError:
+            raise
+        except Exception as error:
+            raise fault(job, f"slot {slot.id}, attempt {attempt}", error) from error
+        yield candidate
 
 
 def judge(generator: AnyGenerator, job: Job, slot: Slot, attempt: int, result: AssetModel | Infeasible) -> Candidate:
@@ -162,12 +158,12 @@ class MakeTask:
 
     Attributes:
         job: place of the job in the plan.
-        slots: the slots, and ``first`` the attempt at which each starts.
+        slots: the slots, and ``attempts`` the number of the attempt at each.
     """
 
     job: int
     slots: tuple[Slot, ...]
-    first: tuple[int, ...]
+    attempts: tuple[int, ...]
 
     @property
     def size(self) -> int:
@@ -183,14 +179,14 @@ class MakeTask:
         job = bench.jobs[self.job]
         generator = bench.generator(job)
         outcomes = []
-        for candidate in make_chunk(generator, job, self.slots, self.first):
+        for candidate in make_chunk(generator, job, self.slots, self.attempts):
             bench.store.add(candidate)
             outcomes.append(candidate.outcome())
         return outcomes
 
     def pieces(self) -> list[MakeTask]:
         """One task a slot: the same candidates."""
-        return [MakeTask(self.job, (slot,), (first,)) for slot, first in zip(self.slots, self.first, strict=True)]
+        return [MakeTask(self.job, (slot,), (one,)) for slot, one in zip(self.slots, self.attempts, strict=True)]
 
     def describe(self) -> str:
         """What it makes, for a message."""
@@ -198,7 +194,7 @@ class MakeTask:
         return f"making {names}"
 
 
-def _attempts(
+def _results(
     generator: AnyGenerator, job: Job, waiting: Sequence[tuple[Slot, int]]
 ) -> Iterator[tuple[Slot, int, AssetModel | Infeasible]]:
     requests = [Request(job.params, Stream(slot.stream).child(str(attempt))) for slot, attempt in waiting]

@@ -7,7 +7,7 @@ they become.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -30,8 +30,9 @@ from aigc_content.plan import Job, Plan, Slot
 from aigc_content.select import Accepted, Failed, Selection, Wanted
 from aigc_content.store import Candidate, Store
 
-_SECONDS = 2.0  # a task should take about this long: short enough to be fair, long enough to be cheap
+_SECONDS = 5.0  # a task should take about this long: short enough to be fair, long enough to be cheap
 _FIRST = 8  # slots in a task while nothing is known about their speed
+_LEAST = 4  # slots in a task towards the end: fewer of them would cost nearly as much
 _MOST = 256
 
 
@@ -55,7 +56,7 @@ class JobRun:
     parts: dict[str, dict[str, Part]] = field(default_factory=dict)
     job_parts: dict[str, Part] = field(default_factory=dict)
     stored: dict[int, list[Candidate]] = field(default_factory=dict)
-    refused: list[tuple[Slot, int]] = field(default_factory=list)
+    refused: deque[tuple[Slot, int]] = field(default_factory=deque)
     to_export: list[tuple[Chosen, tuple[str, ...]]] = field(default_factory=list)
     busy: int = 0
     whole: bool = False
@@ -110,8 +111,7 @@ class Schedule:
     def tasks(self) -> Iterator[Task | None]:
         """The tasks, for `Executor.run`."""
         while True:
-            task = self._refused() or self._export(full=True) or self._make()
-            task = task or self._refused() or self._export() or self._whole()  # `_make` may have moved the fold
+            task = self._export(full=True) or self._make() or self._export() or self._whole()
             if task is not None:
                 self.runs[task.job].busy += task.size
             elif not any(run.busy for run in self.runs):
@@ -166,28 +166,31 @@ class Schedule:
                     run.stored[step.slot.index] = found
                     run.refused.append((step.slot, following))
 
-    def _refused(self) -> Task | None:
-        for run in self.runs:
-            if run.refused:
-                size = min(run.job.target.batch, self._size(run, len(run.refused), MakeTask))
-                items, run.refused = run.refused[:size], run.refused[size:]
-                return MakeTask(run.number, tuple(slot for slot, _ in items), tuple(first for _, first in items))
-        return None
-
     def _make(self) -> Task | None:
-        """The next slots that the store cannot fill, all of one job."""
-        slots: list[Slot] = []
-        first: list[int] = []
+        """The next slots of one job: first those whose attempts so far are refused, then those that lack any."""
         run: JobRun | None = None
-        while (item := self._ahead or self._next_unfilled()) is not None:
-            self._ahead = None
-            if run is not None and (item[0] is not run or len(slots) >= self._make_size(run)):
-                self._ahead = item
+        items: list[tuple[Slot, int]] = []
+        while run is None or len(items) < self._make_size(run, len(items)):
+            item = self._next_slot(run)
+            if item is None:
                 break
             run = item[0]
-            slots.append(item[1])
-            first.append(item[2])
-        return MakeTask(run.number, tuple(slots), tuple(first)) if run else None
+            items.append(item[1:])
+        if run is None:
+            return None
+        return MakeTask(run.number, tuple(slot for slot, _ in items), tuple(attempt for _, attempt in items))
+
+    def _next_slot(self, wanted: JobRun | None) -> tuple[JobRun, Slot, int] | None:
+        """The next slot, of any job or of the ``wanted`` one, and the number of the attempt that it needs."""
+        for _ in range(2):  # `_next_unfilled` may move the fold, which refuses
+            for run in self.runs if wanted is None else [wanted]:
+                if run.refused:
+                    return (run, *run.refused.popleft())
+            self._ahead = self._ahead or self._next_unfilled()
+            if self._ahead is not None and wanted in (None, self._ahead[0]):
+                item, self._ahead = self._ahead, None
+                return item
+        return None
 
     def _next_unfilled(self) -> tuple[JobRun, Slot, int] | None:
         for run, slot in self._fresh:
@@ -202,12 +205,12 @@ class Schedule:
                 return run, slot, len(found) + 1
         return None
 
-    def _make_size(self, run: JobRun) -> int:
-        return min(run.job.target.batch, self._size(run, self._unseen, MakeTask))
+    def _make_size(self, run: JobRun, taken: int) -> int:
+        return min(run.job.target.batch, self._size(run, self._unseen + len(run.refused) + taken, MakeTask))
 
     def _size(self, run: JobRun, left: int, kind: type) -> int:
         """How many of the ``left`` items the next task takes: fewer when they are slow, and towards the end."""
-        return max(1, min(_by_time(run, kind), -(-left // (2 * self._workers))))
+        return min(_by_time(run, kind), max(_LEAST, -(-left // (2 * self._workers))))
 
     def _look_for_exports(self, run: JobRun, accepted: Accepted) -> None:
         chosen = _chosen(accepted)
@@ -226,8 +229,8 @@ class Schedule:
     def _export(self, *, full: bool = False) -> Task | None:
         for run in self.runs:
             left = len(run.to_export)
-            size = _by_time(run, ExportTask) if full else self._size(run, left, ExportTask)
-            if left < size:
+            size = _by_time(run, ExportTask) if full else min(left, self._size(run, left, ExportTask))
+            if not left or left < size:
                 continue
             items, run.to_export = run.to_export[:size], run.to_export[size:]
             return ExportTask(run.number, tuple(item for item, _ in items), tuple(names for _, names in items))

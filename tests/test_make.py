@@ -20,47 +20,29 @@ def opened(job):
     return generator
 
 
-def make(job, slots=None, first=None, generator=None):
+def make(job, slots=None, attempts=None, generator=None):
     slots = list(job.slots()) if slots is None else slots
-    return list(make_chunk(generator or opened(job), job, slots, first or [1] * len(slots)))
-
-
-def by_slot(candidates):
-    found = {}
-    for candidate in candidates:
-        found.setdefault(candidate.key, []).append(candidate)
-    return found
+    return list(make_chunk(generator or opened(job), job, slots, attempts or [1] * len(slots)))
 
 
 def test_candidates_do_not_depend_on_the_chunk(light):
     job = light.plan({"count": 30, "params": {"fail_percent": 50, "wrong_percent": 10}}).jobs[0]
-    together = by_slot(make(job))
-    slots = list(job.slots())
+    slots, attempts = list(job.slots()), [1 + place % 3 for place in range(30)]
+    together = make(job, slots, attempts)
+    assert [(made.key, made.attempt) for made in together] == [
+        (slot.key, attempt) for slot, attempt in zip(slots, attempts, strict=True)
+    ]
+    assert 0 < sum(made.passed for made in together) < 30
     for size in (1, 7):
         for start in range(0, 30, size):
-            for key, candidates in by_slot(make(job, slots[start : start + size][::-1])).items():
-                assert candidates == together[key]
-
-
-def test_each_slot_is_tried_until_it_passes_or_its_attempts_are_used_up(light):
-    job = light.plan({"count": 30, "params": {"fail_percent": 60}, "max_attempts": 3}).jobs[0]
-    for candidates in by_slot(make(job)).values():
-        assert [candidate.attempt for candidate in candidates] == list(range(1, len(candidates) + 1))
-        assert not any(candidate.passed for candidate in candidates[:-1])
-        assert candidates[-1].passed or len(candidates) == 3
-
-
-def test_a_later_first_attempt_gives_the_same_candidates(light):
-    job = light.plan({"count": 20, "params": {"fail_percent": 80}, "max_attempts": 30}).jobs[0]
-    whole = by_slot(make(job))
-    slot = next(slot for slot in job.slots() if len(whole[slot.key]) > 3)
-    assert make(job, [slot], [3]) == whole[slot.key][2:]
+            cut = slice(start, start + size)
+            assert make(job, slots[cut][::-1], attempts[cut][::-1]) == together[cut][::-1]
 
 
 def test_a_false_proof_fails_its_constraint(light):
-    job = light.plan({"count": 3, "params": {"wrong_percent": 100}, "max_attempts": 2}).jobs[0]
+    job = light.plan({"count": 3, "params": {"wrong_percent": 100}}).jobs[0]
     candidates = make(job)
-    assert len(candidates) == 6
+    assert len(candidates) == 3
     assert {candidate.constraint for candidate in candidates} == {"proof"}
     assert all(candidate.asset is None and not candidate.fingerprints for candidate in candidates)
 

@@ -15,7 +15,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,7 @@ TILE = 16
 SUMS, REQUANT, ACCUMULATE = 0, 1, 2
 WINOGRAD, TAPS = "winograd", "taps"
 _Bytes = npt.NDArray[np.uint8]
+_T = TypeVar("_T", bound=np.generic)
 _local = threading.local()
 
 
@@ -109,7 +110,7 @@ def quantize(residual: Int32, multiplier: Float32, floor: int = -MAX_ACTIVATION)
     loops = _loops()
     if loops is None or residual.dtype != np.int32 or residual.size == 0 or residual.ndim == 0:
         return plain.quantize(residual, multiplier, floor)
-    residual = np.require(residual, requirements=["C", "A"])
+    residual = _lying(residual)
     channels = residual.shape[-1]
     out = np.empty(residual.shape, dtype=np.int8)
     scale = _scale(multiplier, channels, channels)
@@ -131,7 +132,7 @@ def upsample_add(residual: Int32, coarse: Int32) -> None:
         or coarse.shape != (batch, height // 2, width // 2, channels)
     ):
         raise ValueError(f"a picture {coarse.dtype} {coarse.shape} cannot be added to one of {residual.shape}")
-    loops.upsample_add(residual, np.require(coarse, requirements=["C", "A"]))
+    loops.upsample_add(residual, _lying(coarse))
 
 
 def add_vector(residual: Int32, vector: Int32) -> None:
@@ -143,20 +144,27 @@ def add_vector(residual: Int32, vector: Int32) -> None:
     batch, height, width, channels = residual.shape
     if vector.dtype != np.int32 or vector.shape != (batch, channels):
         raise ValueError(f"vectors {vector.dtype} {vector.shape} cannot be added to {residual.shape}")
-    vector = np.require(vector, requirements=["C", "A"])
-    loops.add_vector(residual.reshape(batch, height * width, channels), vector)
+    loops.add_vector(residual.reshape(batch, height * width, channels), _lying(vector))
 
 
 def _whole(values: Int32) -> bool:
     return values.dtype == np.int32 and values.size > 0 and values.flags.carray
 
 
+def _lying(values: npt.NDArray[_T]) -> npt.NDArray[_T]:
+    """An array whole in memory: itself, where it is."""
+    flags = values.flags
+    return values if flags.c_contiguous and flags.aligned else np.require(values, requirements=["C", "A"])
+
+
 def _scale(multiplier: Float32, n: int, length: int) -> Float32:
     if multiplier.dtype != np.float32 or multiplier.shape != (n,):
         raise ValueError(f"multipliers {multiplier.dtype} {multiplier.shape} for {n} channels")
     if n == length:
-        return np.require(multiplier, requirements=["C", "A"])
-    return np.pad(multiplier, (0, length - n))
+        return _lying(multiplier)
+    result = np.zeros(length, dtype=np.float32)
+    result[:n] = multiplier
+    return result
 
 
 def _convolve(

@@ -117,6 +117,7 @@ class UNet:
         self._tensors = tensors
         self._kernels = backend.kernels()
         self._layers: dict[str, tuple[Any, int, int, npt.NDArray[np.float32]]] = {}
+        self._plan = tuple(config.blocks())
         self._load()
 
     def _load(self) -> None:
@@ -129,7 +130,7 @@ class UNet:
             if level:
                 self._layer(f"enter{level}", 4 * widths[level - 1], width)
                 self._layer(f"merge{level}", width, widths[level - 1])
-        for name, level, dilation in config.blocks():
+        for name, level, dilation in self._plan:
             width = widths[level]
             self._check(f"{name}.q.m", np.float32, (width,))
             self._layer(f"{name}.a", width, width, 3, dilation)
@@ -248,7 +249,7 @@ class UNet:
         self._kernels.add_vector(residual, rows.sum(axis=1, dtype=np.int32))
 
     def _blocks(self, residual: Int32, way: str, level: int, mask: Int8 | None) -> None:
-        for name, at, _ in self.config.blocks():
+        for name, at, _ in self._plan:
             if at == level and name.startswith(way):
                 x = self._quantize(residual, f"{name}.q", mask)
                 self._accumulate(residual, self._activate(x, f"{name}.a"), f"{name}.b")

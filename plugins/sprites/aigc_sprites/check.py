@@ -12,7 +12,6 @@ from aigc_content import Verdict
 from aigc_sprites import proof
 from aigc_sprites.copies import LEAST, LIMIT, View, distance_of
 from aigc_sprites.craft import LIMITS, Craft, craft, seam, upright
-from aigc_sprites.palette import oklab
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.plan import pixels_of
 from aigc_sprites.reader import BELIEVED
@@ -64,7 +63,7 @@ def _views(asset: Sprite, figure: Figure) -> Iterator[View]:
     for pixels in [asset.flat(figure, frame), *(layers if len(layers) > 1 else [])]:
         if np.count_nonzero(pixels) * SIDE**2 >= LEAST * pixels.size:
             large = _as_drawn(pixels)
-            yield large > 0, light_of(asset, large)
+            yield large > 0, asset.light[large]
 
 
 def _as_drawn(pixels: Indices) -> Indices:
@@ -198,7 +197,7 @@ def _walks(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Prob
 
 def _tiles(asset: Sprite, figure: Figure) -> Iterator[Problem]:
     """Whether a tile goes on at its sides."""
-    found = seam(light_of(asset, asset.flat(figure, figure.frames[0])))
+    found = seam(asset.light[asset.flat(figure, figure.frames[0])])
     if found > _SEAM:
         yield "seam", f"over the border light changes {found} thousandths of what it does inside"
 
@@ -209,22 +208,19 @@ def _read(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Probl
         return
     pictures, asked = [], []
     for place, layer in enumerate(figure.layers):
-        for family, tag in zip((layer.name, *layer.tags), layer.tags, strict=False):
-            if family in proof.READABLE:
-                pictures.append(asset.colors[_as_drawn(asset.cel(figure, figure.frames[0], place))])
-                asked.append((family, tag))
-    believed = proof.reader().believed(np.stack(pictures), asked) if asked else []
+        claims = [one for one in zip((layer.name, *layer.tags), layer.tags, strict=False) if one[0] in proof.READABLE]
+        if claims:
+            picture = asset.colors[_as_drawn(asset.cel(figure, figure.frames[0], place))]
+            pictures += [picture] * len(claims)
+            asked += claims
+    believed = proof.reader().believed(pictures, asked)
     for (family, tag), share in zip(asked, believed, strict=True):
         if share < BELIEVED:
             yield "tags", f"{figure.name}: the reader gives {family} {tag!r} {share} percent of an even share"
 
 
-def light_of(asset: Sprite, pixels: Indices) -> npt.NDArray[np.int64]:
-    """How light each pixel is, in 1/1000; transparent ones 0."""
-    return np.concatenate([[0], oklab(asset.colors[1:, :3])[:, 0]])[pixels].astype(np.int64)
-
-
 def _dark(asset: Sprite) -> npt.NDArray[np.bool_]:
     """For each index whether its color is dark."""
-    light = oklab(asset.colors[1:, :3])[:, 0]
-    return np.concatenate([[False], light < DARK])
+    dark = asset.light < DARK
+    dark[0] = False
+    return dark

@@ -9,6 +9,7 @@ fifth or more of the fields where either shows anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,7 @@ class Copies:
         words = np.ascontiguousarray(codes).view(np.uint64).reshape(len(codes), 2 * _WORDS)
         self._shapes, self._lights = np.ascontiguousarray(words.T).reshape(2, _WORDS, -1)
         self._areas = _count(self._shapes)
+        self._nearest = lru_cache(maxsize=64)(self._search)
 
     def distances(self, views: Sequence[View]) -> list[int]:
         """Thousandths of the fields in which the nearest training picture, or its mirror image, differs from each.
@@ -73,10 +75,14 @@ class Copies:
         Args:
             views: of each picture what shows and how light it is, as `bits_of` takes it.
         """
-        return [min(self._nearest(shown[:, ::step], light[:, ::step]) for step in (1, -1)) for shown, light in views]
+        codes = [
+            [pack(bits_of(shown[:, ::step], light[:, ::step])[None]).tobytes() for step in (1, -1)]
+            for shown, light in views
+        ]
+        return [min(map(self._nearest, both)) for both in codes]
 
-    def _nearest(self, shown: npt.NDArray[np.bool_], light: npt.NDArray[np.integer[Any]]) -> int:
-        shape, lit = pack(bits_of(shown, light)[None]).view(np.uint64).reshape(2, _WORDS, 1)
+    def _search(self, code: bytes) -> int:
+        shape, lit = np.frombuffer(code, np.uint64).reshape(2, _WORDS, 1)
         both = self._shapes & shape
         common = _count(both)
         either = np.maximum(self._areas + _count(shape) - common, 1)

@@ -6,6 +6,7 @@ Calibrated on real tiles: `LIMITS` are 90th percentiles of the pictures that a n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,13 @@ def craft(pixels: Indices, dark: npt.NDArray[np.bool_]) -> Craft:
         pixels: (H, W), 0 transparent.
         dark: for each index whether its color is that of an outline, (indices,).
     """
+    return _craft(pixels.tobytes(), pixels.shape, dark.tobytes())
+
+
+@lru_cache(maxsize=64)
+def _craft(data: bytes, shape: tuple[int, ...], darkness: bytes) -> Craft:
+    """As `craft`; a picture is measured for its proof, for the evidence and for its figures."""
+    pixels, dark = np.frombuffer(data, np.uint8).reshape(shape), np.frombuffer(darkness, np.bool_)
     shown = pixels > 0
     opaque = int(shown.sum())
     sizes = np.unique(components(shown[None], diagonal=True)[0][shown], return_counts=True)[1]

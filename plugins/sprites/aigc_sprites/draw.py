@@ -8,7 +8,7 @@ known are seen and never changed: inpainting is the same thing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
@@ -148,6 +148,7 @@ class Canvas:
         temperature: factor on that of the schedule.
         schedule: how it is drawn.
         known: ``tokens`` as they were before anything was drawn.
+        done: whether all of it is drawn.
     """
 
     tokens: Tokens
@@ -157,6 +158,7 @@ class Canvas:
     temperature: float = 1.0
     schedule: Schedule = Schedule()
     known: Tokens = field(init=False)
+    done: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.known = self.tokens.copy()
@@ -208,6 +210,11 @@ class _Step:
     canvas: Canvas
     cells: npt.NDArray[np.int64]
     move: tuple[int, int]
+
+    @property
+    def guided(self) -> bool:
+        """Whether conditions push what is drawn."""
+        return bool(self.canvas.schedule.guidance) and int(self.canvas.told[m.INDEX["stage"]]) == m.FORM
 
     def planes(self) -> npt.NDArray[np.int64]:
         """What the network sees, (4, H, W)."""
@@ -263,6 +270,86 @@ def _fill(step: _Step, scores: np.ndarray, stage: int, part: int) -> None:
     else:
         drawn = (FIRST + (canvas.tokens.ravel()[cells] - UNLIT) * LEVELS + chosen).astype(np.uint8)
     canvas.tokens.flat[cells] = canvas.tokens.flat[other] = drawn
+
+
+def _drawing(canvas: Canvas) -> Generator[_Step, np.ndarray, None]:
+    """All steps of a canvas, first of all forms, then of all light; each is sent its logits (H, W, outputs).
+
+    The forms are cleaned before the light falls on them, so that what is left stands in no false light.
+    """
+    for stage in (m.FORM, m.LIGHT):
+        canvas.told[m.INDEX["stage"]] = stage
+        order = sampling.spread_order(canvas.tokens.shape[0], canvas.tokens.shape[1], canvas.rng)
+        order = order[canvas.hidden(stage).ravel()[order]]
+        order = order[order <= canvas.mirrored(order, stage)]
+        parts = canvas.schedule.parts(stage)
+        for part in range(parts):
+            step = _step(canvas, order, stage, part)
+            if step is not None:
+                _fill(step, (yield step), stage, part)
+        for part in range(canvas.schedule.again(stage) if len(order) > _THIRDS else 0):
+            step = _again(canvas, order[part % _THIRDS :: _THIRDS], stage)
+            _fill(step, (yield step), stage, parts - 1)
+        if stage == m.FORM and not canvas.tile:
+            tidied = whole(canvas.tokens, canvas.schedule.crumb)
+            canvas.tokens[:] = np.where(canvas.known == HIDDEN, tidied, canvas.known)
+
+
+class Easel:
+    """Canvases of one size that are drawn at the same time: a run of the network takes each of them a step further.
+
+    None waits for another, for few pictures cost nearly as much as many.
+
+    Args:
+        net: the network.
+    """
+
+    def __init__(self, net: UNet) -> None:
+        self._net = net
+        self._fresh: list[Canvas] = []
+        self._going: list[tuple[Canvas, Generator[_Step, np.ndarray, None], _Step]] = []
+
+    def __bool__(self) -> bool:
+        """Whether anything is still to be drawn."""
+        return bool(self._fresh or self._going)
+
+    def add(self, canvas: Canvas) -> None:
+        """Draw the hidden pixels of a canvas, in place, from the next step on; `Canvas.done` tells when they are."""
+        self._fresh.append(canvas)
+
+    def step(self) -> None:
+        """Run the network once."""
+        fresh, self._fresh = self._fresh, []
+        for canvas in fresh:
+            self._go_on(canvas, _drawing(canvas), None)
+        going, self._going = self._going, []
+        if going:
+            scores = self._logits([step for _, _, step in going])
+            for (canvas, drawing, _), found in zip(going, scores, strict=True):
+                self._go_on(canvas, drawing, found)
+
+    def _go_on(self, canvas: Canvas, drawing: Generator[_Step, np.ndarray, None], scores: np.ndarray | None) -> None:
+        try:
+            step = next(drawing) if scores is None else drawing.send(scores)
+        except StopIteration:
+            canvas.done = True
+        else:
+            self._going.append((canvas, drawing, step))
+
+    def _logits(self, steps: Sequence[_Step]) -> Iterator[np.ndarray]:
+        """Logits (H, W, outputs) of each step, pushed towards what is told where that is asked for."""
+        planes = np.stack([step.planes() for step in steps])
+        told = np.stack([step.canvas.told for step in steps])
+        pushed = [place for place, step in enumerate(steps) if step.guided]
+        free = told[pushed]
+        free[:, _FREE] = _UNTOLD
+        both = self._net(np.concatenate([planes, planes[pushed]]), np.concatenate([told, free])).astype(np.int64)
+        found, unsure = both[: len(steps)], both[len(steps) :]
+        for place, other in zip(pushed, unsure, strict=True):
+            push = steps[place].canvas.schedule.guidance
+            found[place] += push * (found[place] - other) // _UNITS
+        for step, scores in zip(steps, found.astype(np.int32), strict=True):
+            yield step.placed(scores)
 
 
 class SpriteModel:
@@ -330,59 +417,17 @@ class SpriteModel:
             result[left_open] = told[left_open]
         return result
 
+    def easel(self) -> Easel:
+        """An empty one."""
+        return Easel(self.net)
+
     def draw(self, canvases: Sequence[Canvas]) -> None:
-        """Draw the hidden pixels of canvases of one size, in place: first all forms, then all light.
-
-        The forms are cleaned before the light falls on them, so that what is left stands in no false light.
-        """
-        self._draw(canvases, m.FORM)
+        """Draw the hidden pixels of canvases of one size, in place."""
+        easel = self.easel()
         for canvas in canvases:
-            if not canvas.tile:
-                canvas.tokens[:] = np.where(
-                    canvas.known == HIDDEN, whole(canvas.tokens, canvas.schedule.crumb), canvas.known
-                )
-        self._draw(canvases, m.LIGHT)
-
-    def _draw(self, canvases: Sequence[Canvas], stage: int) -> None:
-        orders = []
-        for canvas in canvases:
-            canvas.told[m.INDEX["stage"]] = stage
-            order = sampling.spread_order(canvas.tokens.shape[0], canvas.tokens.shape[1], canvas.rng)
-            order = order[canvas.hidden(stage).ravel()[order]]
-            orders.append(order[order <= canvas.mirrored(order, stage)])
-        for part in range(max((canvas.schedule.parts(stage) for canvas in canvases), default=0)):
-            steps = [
-                step
-                for canvas, order in zip(canvases, orders, strict=True)
-                if (step := _step(canvas, order, stage, part)) is not None
-            ]
-            if steps:
-                for step, scores in zip(steps, self._logits(steps, stage), strict=True):
-                    _fill(step, scores, stage, part)
-        for part in range(max((canvas.schedule.again(stage) for canvas in canvases), default=0)):
-            steps = [
-                _again(canvas, order[part % _THIRDS :: _THIRDS], stage)
-                for canvas, order in zip(canvases, orders, strict=True)
-                if part < canvas.schedule.again(stage) and len(order) > _THIRDS
-            ]
-            if steps:
-                for step, scores in zip(steps, self._logits(steps, stage), strict=True):
-                    _fill(step, scores, stage, step.canvas.schedule.parts(stage) - 1)
-
-    def _logits(self, steps: Sequence[_Step], stage: int) -> Iterator[np.ndarray]:
-        """Logits (H, W, outputs) of each canvas, pushed towards what is told where that is asked for."""
-        planes = np.stack([step.planes() for step in steps])
-        told = np.stack([step.canvas.told for step in steps])
-        pushed = [place for place, step in enumerate(steps) if stage == m.FORM and step.canvas.schedule.guidance]
-        free = told[pushed]
-        free[:, _FREE] = _UNTOLD
-        both = self.net(np.concatenate([planes, planes[pushed]]), np.concatenate([told, free])).astype(np.int64)
-        found, unsure = both[: len(steps)], both[len(steps) :]
-        for place, other in zip(pushed, unsure, strict=True):
-            push = steps[place].canvas.schedule.guidance
-            found[place] += push * (found[place] - other) // _UNITS
-        for step, scores in zip(steps, found.astype(np.int32), strict=True):
-            yield step.placed(scores)
+            easel.add(canvas)
+        while easel:
+            easel.step()
 
     def ramps(self, told: m.Told, tokens: Tokens, rng: Stream) -> Ramps:
         """Colors for a picture: those of a random learned one of its label with as many materials.

@@ -92,29 +92,33 @@ class Reader:
         """What share each of `aigc_sprites.model.LABELS` has in its belief, in 1/10,000: (B, labels)."""
         return _shares(self._network({PICTURE: seen(pictures)})[:, : len(m.SHOWN)])
 
-    def shares(self, pictures: npt.NDArray[np.uint8], families: Sequence[str]) -> list[dict[str, int]]:
+    def shares(self, pictures: Sequence[npt.NDArray[np.uint8]], families: Sequence[str]) -> list[dict[str, int]]:
         """What share each answer of a family has among them, by name, in 1/10,000, for each picture.
 
         Args:
-            pictures: (B, 32, 32, 4).
+            pictures: RGBA, (32, 32, 4) each; one that stands there several times is read once.
             families: one a picture: ``monster``, ``item`` or ``tile``, whose answers are classes; or a class, or a
                 slot of a hero, whose answers are tags.
         """
-        logits = self._network({PICTURE: seen(pictures)})
+        pictures = list(pictures)
+        once = {id(picture): picture for picture in pictures}
+        if not once:
+            return []
+        logits = dict(zip(once, self._network({PICTURE: seen(np.stack(list(once.values())))}), strict=True))
         found = []
-        for row, family in zip(logits, families, strict=True):
+        for picture, family in zip(pictures, families, strict=True):
             places = _FAMILIES[family]
-            shares = _shares(row[places][None])[0]
+            shares = _shares(logits[id(picture)][places][None])[0]
             found.append(
                 {ANSWERS[place].partition("/")[2]: int(part) for place, part in zip(places, shares, strict=True)}
             )
         return found
 
-    def believed(self, pictures: npt.NDArray[np.uint8], asked: Sequence[tuple[str, str]]) -> list[int]:
-        """How far it believes that pictures (B, 32, 32, 4) show what was asked, in percent of an even share.
+    def believed(self, pictures: Sequence[npt.NDArray[np.uint8]], asked: Sequence[tuple[str, str]]) -> list[int]:
+        """How far it believes that pictures show what was asked, in percent of an even share.
 
         Args:
-            pictures: RGBA.
+            pictures: RGBA, (32, 32, 4) each; one that stands there several times is read once.
             asked: of each the family of answers, as `shares` takes it, and one of them.
         """
         found = self.shares(pictures, [family for family, _ in asked])
@@ -185,7 +189,7 @@ def evaluate_reader(folder: Path, sprites: SpriteSet) -> dict[str, int | float |
     for kind in ("monster", "item", "tile"):
         own = [place for place, label in enumerate(held.labels) if m.SHOWN[label].startswith(f"{kind}/")]
         asked = [(kind, m.SHOWN[held.labels[place]].partition("/")[2]) for place in own]
-        figures[f"believed_{kind}"] = _passing(reader.believed(pictures[own], asked))
+        figures[f"believed_{kind}"] = _passing(reader.believed(list(pictures[own]), asked))
     hits, count = 0, 0
     for family in sorted({str(name) for name in held.families}):
         mask = (held.families == family) & (held.words < len(m.WORDS))
@@ -195,7 +199,9 @@ def evaluate_reader(folder: Path, sprites: SpriteSet) -> dict[str, int | float |
             right = sum(max(one, key=one.__getitem__) == tag for one, tag in zip(shares, told, strict=True))
             figures[f"tags_{family}"] = round(right / int(mask.sum()), 4)
             hits, count = hits + right, count + int(mask.sum())
-            figures[f"believed_{family}"] = _passing(reader.believed(pictures[mask], [(family, tag) for tag in told]))
+            figures[f"believed_{family}"] = _passing(
+                reader.believed(list(pictures[mask]), [(family, tag) for tag in told])
+            )
     return figures | {"tags": round(hits / max(1, count), 4)}
 
 

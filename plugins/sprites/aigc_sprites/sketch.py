@@ -12,7 +12,7 @@ from aigc_sprites import model as m
 from aigc_sprites.assemble import Drawn
 from aigc_sprites.copies import LEAST, LIMIT
 from aigc_sprites.craft import LIMITS, craft, hips, upright
-from aigc_sprites.draw import Canvas, SpriteModel, schedule_of
+from aigc_sprites.draw import Canvas, Easel, SpriteModel, schedule_of
 from aigc_sprites.palette import oklab
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.plan import Part, Turns, sizes_of, turns
@@ -137,17 +137,24 @@ class _Work:
     Attributes:
         figure: which.
         turn, again: the turn that is drawn, and how often it was begun again.
+        canvases: the pictures that are drawn now, each as often as it has tries.
     """
 
     figure: Sketch
     turn: int = 0
     again: int = 0
+    canvases: list[tuple[Part, Canvas]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.parts = self._of_turn()
 
     def _of_turn(self) -> tuple[Part, ...]:
         return self.figure.turns[self.turn] if self.turn < len(self.figure.turns) else ()
+
+    @property
+    def ready(self) -> bool:
+        """Whether all that was begun is drawn."""
+        return bool(self.canvases) and all(canvas.done for _, canvas in self.canvases)
 
     def numbered(self) -> Iterator[tuple[Part, int]]:
         """The pictures that are to be drawn now, each as often as it has tries, with their numbers."""
@@ -173,21 +180,26 @@ class Sketcher:
         self._model = model
 
     def draw(self, figures: Sequence[Sketch]) -> None:
-        """All pictures of some figures, each figure turn by turn.
-
-        None waits for another: while one draws a layer again the rest go on, for few pictures cost nearly as much
-        as many.
-        """
-        works = [_Work(figure) for figure in figures]
-        while works := [work for work in works if work.parts]:
-            busy = [(work.figure, part, number) for work in works for part, number in work.numbered()]
-            canvases = [self._canvas(figure, part, number) for figure, part, number in busy]
-            self._model.draw(canvases)
-            for (figure, part, _), canvas in zip(busy, canvases, strict=True):
-                figure.keep(part, canvas)
-            weak = self._looked_at([(figure, part) for figure, part, _ in busy])
-            for work in works:
+        """All pictures of some figures, each figure turn by turn, and none waits for another."""
+        easel, works = self._model.easel(), [_Work(figure) for figure in figures]
+        for work in works:
+            self._begin(work, easel)
+        while easel:
+            easel.step()
+            ready = [work for work in works if work.ready]
+            for work in ready:
+                for part, canvas in work.canvases:
+                    work.figure.keep(part, canvas)
+            weak = self._looked_at([(work.figure, part) for work in ready for part, _ in work.canvases])
+            for work in ready:
                 work.go_on([part for figure, part in weak if figure is work.figure])
+                self._begin(work, easel)
+
+    def _begin(self, work: _Work, easel: Easel) -> None:
+        """Begin what a figure is to be drawn of now."""
+        work.canvases = [(part, self._canvas(work.figure, part, number)) for part, number in work.numbered()]
+        for _, canvas in work.canvases:
+            easel.add(canvas)
 
     def finished(self, figure: Sketch) -> Drawn:
         """What was drawn, with its colors."""
@@ -202,8 +214,8 @@ class Sketcher:
         reader surely sees of what was not asked becomes a tag.
         """
         asked = [(figure, part, *one) for figure, part in drawn for one in figure.claims(part) if one[0] in READABLE]
-        pictures = [colors_of(self._ramps(figure, part))[figure.drawn[part.name]] for figure, part, *_ in asked]
-        believed = reader().believed(np.stack(pictures), [(one[2], one[3]) for one in asked]) if asked else []
+        pictures = {part: colors_of(self._ramps(figure, part))[figure.drawn[part.name]] for figure, part, *_ in asked}
+        believed = reader().believed([pictures[one[1]] for one in asked], [(one[2], one[3]) for one in asked])
         unlike: set[Part] = set()
         for (figure, part, _, tag), share in zip(asked, believed, strict=True):
             if share < (BELIEVED if tag in part.tags else _DOUBTED):

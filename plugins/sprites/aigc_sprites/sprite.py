@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aigc_content import AssetModel
+from aigc_sprites.palette import oklab
 
 Indices = npt.NDArray[np.uint8]
 """Pixels (H, W): 0 is transparent, k the k-th color of the palette."""
@@ -119,6 +120,11 @@ class Sprite(AssetModel):
         """RGBA (1 + colors, 4): transparent, then the palette."""
         rgb = [tuple(bytes.fromhex(color[1:])) for color in self.palette]
         return np.array([(0, 0, 0, 0), *((*one, 255) for one in rgb)], dtype=np.uint8)
+
+    @cached_property
+    def light(self) -> npt.NDArray[np.int64]:
+        """How light each color is in 1/1000 (OKLab), (1 + colors,); transparent 0."""
+        return np.where(self.colors[:, 3] > 0, oklab(self.colors[:, :3])[:, 0], 0).astype(np.int64)
 
     def cel(self, figure: Figure, frame: Frame, layer: int) -> Indices:
         """Pixels of one layer in one frame, (size, size)."""

@@ -30,6 +30,7 @@ class Scripted:
         self.drawn: dict[str, int] = {}
         self.sizes: list[tuple[str, int]] = []
         self.calls: list[list[str]] = []
+        self.waiting: list[Canvas] = []
 
     def ask(self, told: m.Told, rng: Stream, sizes: Sequence[int] = ()) -> m.Told:
         result = told.copy()
@@ -41,7 +42,17 @@ class Scripted:
     def ramps(self, *_: Any) -> np.ndarray:
         return np.full((MATERIALS, LEVELS, 3), 128, np.uint8)
 
-    def draw(self, canvases: Sequence[Canvas]) -> None:
+    def easel(self) -> Scripted:
+        return self
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting)
+
+    def add(self, canvas: Canvas) -> None:
+        self.waiting.append(canvas)
+
+    def step(self) -> None:
+        canvases, self.waiting = self.waiting, []
         self.calls.append([m.LABELS[int(canvas.told[m.INDEX["label"]])] for canvas in canvases])
         for canvas in canvases:
             label = m.LABELS[int(canvas.told[m.INDEX["label"]])]
@@ -51,6 +62,7 @@ class Scripted:
             top, bottom, left, right = own[min(place, len(own) - 1)]
             canvas.tokens[:] = CLEAR
             canvas.tokens[top:bottom, left:right] = FIRST
+            canvas.done = True
 
 
 def drawn(model: Scripted, params: dict[str, Any]) -> Sketch:
