@@ -210,7 +210,7 @@ class Schedule:
 
     def _size(self, run: JobRun, left: int, kind: type) -> int:
         """How many of the ``left`` items the next task takes: fewer when they are slow, and towards the end."""
-        return min(_by_time(run, kind), max(_LEAST, -(-left // (2 * self._workers))))
+        return min(_by_time(run, kind), max(_LEAST, -(-left // self._workers)))
 
     def _look_for_exports(self, run: JobRun, accepted: Accepted) -> None:
         chosen = _chosen(accepted)

@@ -73,3 +73,10 @@ def test_bits_are_the_same_everywhere() -> None:
 def test_reach_has_a_range(reach: int) -> None:
     with pytest.raises(ValueError, match="reach"):
         sampling.coupled(8, 8, reach, Stream("any"))
+
+
+@pytest.mark.parametrize("top", [3, 1 << 40, (1 << 62) - 1])
+def test_equal_values_keep_their_order(top: int) -> None:
+    values = np.random.default_rng(top).integers(0, top, (32, 33))
+    values[:4] = values[4:8] = top
+    assert np.array_equal(sampling._order(values), np.argsort(values.ravel(), kind="stable"))

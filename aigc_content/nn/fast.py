@@ -63,6 +63,7 @@ VARIABLE = "AIGC_KERNELS"
 TILE = 16
 SUMS, REQUANT, ACCUMULATE = 0, 1, 2
 WINOGRAD, TAPS = "winograd", "taps"
+_LIMIT = 48  # Winograd tiles at a time, a multiple of `Isa.rows`; for each lot all weights of a layer are read
 _Bytes = npt.NDArray[np.uint8]
 _T = TypeVar("_T", bound=np.generic)
 _local = threading.local()
@@ -213,10 +214,9 @@ def _convolve(
         if channels % TILE:
             x = np.pad(x, ((0, 0), (0, 0), (0, 0), (0, -channels % TILE)))
             channels = x.shape[3]
-        limit = max(12, min(144, 3072 // channels // 12 * 12))
-        memory, table_at, table = _memory(channels + 36 * (limit * (TILE * 4 + channels * 2) + 128))
+        memory, table_at, table = _memory(channels + 36 * (_LIMIT * (TILE * 4 + channels * 2) + 128))
         starts = (*_starts(height, dilation), *_starts(width, dilation))
-        sizes = (batch, height, width, channels, dilation, limit)
+        sizes = (batch, height, width, channels, dilation, _LIMIT)
         loops.winograd((address(x), w, memory, table_at), goal, table, starts, sizes)
 
 
@@ -231,7 +231,7 @@ def _memory(size: int) -> tuple[int, int, npt.NDArray[np.int64]]:
     """This thread's working memory: the address of ``size`` bytes and more, and a table with its address."""
     held: tuple[_Bytes, int, int, npt.NDArray[np.int64]] | None = getattr(_local, "memory", None)
     if held is None or len(held[0]) < size + 8192:
-        room, table = _aligned(size + 8192), np.empty(36 + 3 * 144, dtype=np.int64)
+        room, table = _aligned(size + 8192), np.empty(36 + 3 * _LIMIT, dtype=np.int64)
         held = _local.memory = (room, room.ctypes.data, table.ctypes.data, table)
     return held[1:]
 

@@ -101,7 +101,7 @@ def coupled(height: int, width: int, reach: int, stream: Stream) -> npt.NDArray[
     if reach:
         noise = _blur(height, reach) @ noise @ _blur(width, reach)
     ranks = np.empty(noise.size, dtype=np.int64)
-    ranks[np.argsort(noise.ravel(), kind="stable")] = np.arange(noise.size)
+    ranks[_order(noise.astype(np.int64))] = np.arange(noise.size)
     return np.asarray(((2 * ranks + 1) * 32768 // noise.size).reshape(height, width))
 
 
@@ -151,4 +151,12 @@ def spread_order(height: int, width: int, stream: Stream) -> npt.NDArray[np.int6
     columns = (np.arange(width) + shift_x) % 16
     base = matrix[rows[:, None], columns[None, :]] * 4096  # 256 ranks
     jitter = stream.integers(4096 * 12, height * width).reshape(height, width)
-    return np.argsort((base + jitter).ravel(), kind="stable")
+    return _order(base + jitter)
+
+
+def _order(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Places of a grid's values, at least 0, in ascending order, of equal ones the first first: (H, W) to (H*W,)."""
+    flat, size = values.ravel(), values.size
+    if int(flat.max(initial=0)) >= (1 << 62) // max(1, size):
+        return np.argsort(flat, kind="stable")
+    return np.argsort(flat * size + np.arange(size))  # no two are equal, so the fastest way to sort gives the same

@@ -14,7 +14,7 @@ from aigc_sprites.copies import LEAST, LIMIT, View, distance_of
 from aigc_sprites.craft import LIMITS, Craft, craft, seam, upright
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.plan import pixels_of
-from aigc_sprites.reader import BELIEVED
+from aigc_sprites.reader import ASKED, BELIEVED
 from aigc_sprites.sprite import SIDE, Figure, Indices, Sprite
 
 DARK = 300
@@ -215,7 +215,7 @@ def _read(asset: Sprite, figure: Figure, params: SpriteParams) -> Iterator[Probl
             asked += claims
     believed = proof.reader().believed(pictures, asked)
     for (family, tag), share in zip(asked, believed, strict=True):
-        if share < BELIEVED:
+        if share < (ASKED if tag in params.asked else BELIEVED):
             yield "tags", f"{figure.name}: the reader gives {family} {tag!r} {share} percent of an even share"
 
 

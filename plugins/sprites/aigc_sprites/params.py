@@ -72,6 +72,11 @@ class SpriteParams(Params):
     model: ModelFolder | None = None
 
     @property
+    def asked(self) -> frozenset[str]:
+        """Classes and tags that are asked for by name."""
+        return frozenset(name for name in (self.type, self.tag, *(self.wear or {}).values()) if name is not None)
+
+    @property
     def palette_colors(self) -> Colors | None:
         """The colors to use, (N, 3): of the palette, or of the picture that it shall be like."""
         if self.palette is not None:

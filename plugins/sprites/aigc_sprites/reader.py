@@ -33,8 +33,8 @@ FORMAT = "sprites-reader-1"
 PICTURE = "picture"
 ANSWERS = (*m.SHOWN, *m.WORDS)
 UNITS = 10_000
-BELIEVED = 50
-"""Percent of an even share: less, and the reader has another opinion."""
+BELIEVED, ASKED = 50, 100
+"""Percent of an even share: less, and the reader has another opinion; the second is for what a recipe asks for."""
 _FAMILIES = {
     family: [place for place, answer in enumerate(ANSWERS) if answer.startswith(f"{family}/")]
     for family in dict.fromkeys(answer.partition("/")[0] for answer in ANSWERS)

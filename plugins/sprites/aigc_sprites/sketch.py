@@ -17,7 +17,7 @@ from aigc_sprites.palette import oklab
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.plan import Part, Turns, sizes_of, turns
 from aigc_sprites.proof import READABLE, nearest, reader
-from aigc_sprites.reader import BELIEVED
+from aigc_sprites.reader import ASKED, BELIEVED
 from aigc_sprites.sprite import SIDE
 from aigc_sprites.tidy import attached, smooth
 from aigc_sprites.tokens import CLEAR, HIDDEN, Ramps, Tokens, colors_of
@@ -218,7 +218,7 @@ class Sketcher:
         believed = reader().believed([pictures[one[1]] for one in asked], [(one[2], one[3]) for one in asked])
         unlike: set[Part] = set()
         for (figure, part, _, tag), share in zip(asked, believed, strict=True):
-            if share < (BELIEVED if tag in part.tags else _DOUBTED):
+            if share < (ASKED if tag in figure.params.asked else BELIEVED if tag in part.tags else _DOUBTED):
                 unlike.add(part)
             elif tag not in part.tags and share >= _SURE:
                 figure.tags[part.name] = (*part.tags, tag)

@@ -185,6 +185,18 @@ def test_the_reader_must_find_what_a_sprite_says_of_itself(monkeypatch: pytest.M
     assert verdict(asset, type="animal", tag="snake") == (False, "type")
 
 
+def test_what_is_asked_for_must_be_surer_than_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unsure:
+        def believed(self, pictures: np.ndarray, asked: list[tuple[str, str]]) -> list[int]:
+            return [70] * len(asked)
+
+    monkeypatch.setattr(proof, "reader", Unsure)
+    asset = slime()
+    asset["figures"][0]["layers"][0]["tags"] = ["demon"]
+    assert verdict(asset) == (True, "")
+    assert verdict(asset, type="demon") == (False, "tags")
+
+
 def test_other_sizes_are_measured_on_their_own_scale() -> None:
     from aigc_sprites.resize import resized
 
