@@ -98,10 +98,9 @@ class Run:
             canvases = []
             for i, (label, word) in enumerate(zip(labels[part], words[part], strict=True)):
                 rng = Stream(f"word {seed} {start} {i}")
-                told = self.painter.ask(m.told(label, word=int(word)), rng.child("asked"))
-                canvases.append(
-                    Canvas(_ALL_HIDDEN.copy(), _NOTHING, told, rng, schedule=schedule_of(label, word < len(m.WORDS)))
-                )
+                told, draft = self.painter.plan(m.told(label, word=int(word)), rng.child("asked"))
+                schedule = schedule_of(label, word < len(m.WORDS))
+                canvases.append(Canvas(_ALL_HIDDEN.copy(), _NOTHING, told, rng, 1.0, schedule, draft))
             self.painter.draw(canvases)
             found += [sheet.colored(self.painter, canvas.tokens, canvas.told, canvas.rng) for canvas in canvases]
         return found

@@ -19,8 +19,10 @@ import numpy.typing as npt
 from aigc_content import ModelError, Stream
 from aigc_content.nn import modelfile, sampling
 from aigc_content.nn.unet import UNet, UNetConfig
+from aigc_sprites import draft as drafts
 from aigc_sprites import model as m
 from aigc_sprites.copies import CODE_BYTES
+from aigc_sprites.draft import Drafter, Logits
 from aigc_sprites.sprite import SIDE
 from aigc_sprites.tidy import CRUMB, whole
 from aigc_sprites.tokens import FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, UNLIT, Ramps, Tokens, form_of, unlit
@@ -35,6 +37,12 @@ _LABEL, _WORD, _MATERIALS, _MIRROR, _SIZE, _UPPER, _LOWER = (
 )
 _OF_BODIES = (_UPPER, _LOWER)
 """Conditions that stay open of bodies: those that were learned are so alike that told a look, they come back."""
+_OF_DRAFTS = (_SIZE, _MATERIALS, _MIRROR)
+"""Conditions that a picture takes from its draft."""
+_UNPLANNED = ("tile/", "layer/base", "walker/")
+"""Labels without drafts: tiles are grain; of bodies there are few and they are so alike that drafts come back as
+copies; walkers must fit each other."""
+_DRAFTS = 8
 _UNITS = 256
 _THIRDS = 3
 
@@ -52,6 +60,8 @@ class Schedule:
         reach: pixels within which those of the first part choose alike (`aigc_content.nn.sampling.coupled`), of the
             forms and of the light; it falls to ``least`` in the last part and what is drawn again.
         least: of both.
+        plan: share of a draft in what pixels are drawn by, in 1/256: in the first part of the forms, in the last, in
+            the light.
         guidance: how far conditions push the forms, in 1/256; 0 takes one pass a part, else two.
         crumb: pieces of less than so many thousandths of the pixels are taken out before the light falls.
     """
@@ -65,6 +75,7 @@ class Schedule:
     light: float = 0.5
     reach: tuple[int, int] = (0, 0)
     least: int = 0
+    plan: tuple[int, int, int] = (0, 0, 0)
     guidance: int = 0
     crumb: int = CRUMB
 
@@ -81,6 +92,11 @@ class Schedule:
         rest = max(1, self.parts(stage) - 1)
         return max(self.least, (2 * self.reach[stage] * (rest - part) + rest) // (2 * rest))
 
+    def share(self, stage: int, part: int) -> int:
+        """Share of a draft in a part, in 1/256."""
+        hot, cold, light = self.plan
+        return light if stage == m.LIGHT else hot + (cold - hot) * part // max(1, self.forms - 1)
+
     def warmth(self, stage: int, part: int) -> float:
         """Temperature of a part."""
         if stage == m.LIGHT:
@@ -88,19 +104,21 @@ class Schedule:
         return self.hot if self.forms == 1 else self.hot + (self.cold - self.hot) * part / (self.forms - 1)
 
 
-CALM = Schedule(forms=6, lights=2, forms_again=1, hot=1.0, cold=0.7, light=0.9, reach=(1, 1), least=1, crumb=150)
+CALM = Schedule(
+    4, 2, forms_again=1, hot=0.9, cold=0.6, light=0.6, reach=(1, 1), least=1, plan=(200, 40, 160), crumb=150
+)
 """Of creatures and things."""
 ASKED = replace(CALM, guidance=512)
 """Of creatures and things that shall show a tag."""
 GROUND = Schedule(lights=6, forms_again=3, light=0.9, reach=(2, 1))
 """Of tiles, whose grain is what they are."""
-GUIDED = Schedule(forms=5, hot=0.7, cold=0.35, light=0.9, reach=(0, 2), guidance=192, crumb=150)
+GUIDED = Schedule(4, hot=0.7, cold=0.35, light=0.6, reach=(0, 2), plan=(200, 0, 128), crumb=150)
 """Of a hero's larger layers, which must fit what lies beneath."""
 WORN = replace(GUIDED, guidance=256)
 """Of layers that shall show a tag."""
 BODY = Schedule(forms=10, forms_again=2, hot=0.9, cold=0.3, light=0.9, reach=(0, 2), crumb=150)
 """Of a hero's body: all else lies on it."""
-SMALL = Schedule(forms=5, lights=2, hot=0.7, cold=0.35, light=0.5, crumb=150)
+SMALL = Schedule(4, 2, hot=0.7, cold=0.35, light=0.5, plan=(200, 0, 128), crumb=150)
 """Of a hero's smaller layers: most of their pixels are clear, and where is soon sure."""
 WALKING = Schedule(forms=16, lights=4, forms_again=3, cold=0.3, light=0.25, crumb=150)
 """Of walkers, whose pictures must fit each other."""
@@ -147,6 +165,7 @@ class Canvas:
         rng: its own random numbers.
         temperature: factor on that of the schedule.
         schedule: how it is drawn.
+        draft: what a draft says of its pixels.
         known: ``tokens`` as they were before anything was drawn.
         done: whether all of it is drawn.
     """
@@ -157,6 +176,7 @@ class Canvas:
     rng: Stream
     temperature: float = 1.0
     schedule: Schedule = Schedule()
+    draft: Logits | None = None
     known: Tokens = field(init=False)
     done: bool = field(default=False, init=False)
 
@@ -255,6 +275,8 @@ def _shifted(canvas: Canvas, cells: npt.NDArray[np.int64], stage: int) -> _Step:
 def _fill(step: _Step, scores: np.ndarray, stage: int, part: int) -> None:
     """Draw the pixels of a step from logits (H, W, outputs)."""
     canvas, cells = step.canvas, step.cells
+    if canvas.draft is not None:
+        scores = scores + (canvas.schedule.share(stage, part) * (canvas.draft - scores) >> 8)
     other, flat = canvas.mirrored(cells, stage), scores.reshape(-1, m.OUTPUTS)
     rows = (flat[cells] + flat[other]) >> 1
     warmth, reach = canvas.schedule.warmth(stage, part) * canvas.temperature, canvas.schedule.alike(stage, part)
@@ -352,6 +374,11 @@ class Easel:
             yield step.placed(scores)
 
 
+def own_tensors(tensors: modelfile.Tensors) -> modelfile.Tensors:
+    """Those of a model folder that are the painter's own."""
+    return {name: value for name, value in tensors.items() if not name.startswith((LEARNED, f"{drafts.NAME}."))}
+
+
 class SpriteModel:
     """The trained network, and of the pictures that it learned from their colors and 512 bits.
 
@@ -367,7 +394,7 @@ class SpriteModel:
         if config.get("format") != FORMAT:
             remedy = "train it again with `aigc train sprites`"
             raise ModelError("M003", "is no sprite model of this version", where=str(folder), remedy=remedy)
-        own = {name: value for name, value in tensors.items() if not name.startswith(LEARNED)}
+        own = own_tensors(tensors)
         nothing = np.zeros(0)
         known = [tensors.get(f"{LEARNED}{name}", nothing) for name in ("colors", "told", "codes")]
         self.colors, self.told, self.codes = known
@@ -378,6 +405,7 @@ class SpriteModel:
             raise ModelError("M005", found, where=str(folder), remedy="train the model again")
         with modelfile.loading(folder):
             self.net = UNet(UNetConfig.from_json(config.get("network", {})), own)
+            self.drafter = Drafter(config[drafts.NAME], tensors) if drafts.NAME in config else None
 
     @property
     def labels(self) -> npt.NDArray[np.uint8]:
@@ -416,6 +444,31 @@ class SpriteModel:
             left_open = (_UPPER, _LOWER)[rng.integer(2)]
             result[left_open] = told[left_open]
         return result
+
+    def plan(self, told: m.Told, rng: Stream, sizes: Sequence[int] = ()) -> tuple[m.Told, Logits | None]:
+        """All that a new picture is told, and a draft of it where the model drafts what is asked for.
+
+        Its size, materials and symmetry are then those of the draft, unless they are told. What has another size than
+        is told is drafted again, and given up after some tries.
+
+        Args:
+            told, rng, sizes: as `ask` takes them.
+        """
+        asked = self.ask(told, rng, sizes)
+        label = m.LABELS[int(told[_LABEL])]
+        if self.drafter is None or label.startswith(_UNPLANNED):
+            return asked, None
+        for number in range(_DRAFTS):
+            draft = self.drafter.draw(asked, rng.child(f"draft/{number}"))
+            found = m.describe(drafts.likeliest(draft), label, int(asked[_WORD]))
+            size = int(found[_SIZE])
+            near = not _is_told("size", told) or abs(size - int(told[_SIZE])) <= 1
+            if near and (not sizes or size in sizes):
+                own = [place for place in _OF_DRAFTS if not _is_told(m.NAMES[place], told)]
+                asked[own] = found[own]
+                asked[[_UPPER, _LOWER]] = m.untold("upper"), m.untold("lower")
+                return asked, draft
+        return asked, None
 
     def easel(self) -> Easel:
         """An empty one."""

@@ -26,10 +26,10 @@ def drawn(
     canvases = []
     for place, label in enumerate(labels):
         rng = Stream(f"sheet {seed}").child(f"{place}")
-        told = painter.ask(m.told(label), rng.child("asked"))
+        told, draft = painter.plan(m.told(label), rng.child("asked"))
         nothing = np.zeros((SIDE, SIDE), np.uint8)
         hidden = np.full((SIDE, SIDE), HIDDEN, np.uint8)
-        canvases.append(Canvas(hidden, nothing, told, rng, schedule=schedule or schedule_of(label)))
+        canvases.append(Canvas(hidden, nothing, told, rng, 1.0, schedule or schedule_of(label), draft))
     painter.draw(canvases)
     return [colored(painter, canvas.tokens, canvas.told, canvas.rng) for canvas in canvases]
 

@@ -252,7 +252,7 @@ class Sketcher:
         """A picture with what is known of it, and all that is told about it."""
         tokens = np.full((SIDE, SIDE), HIDDEN, np.uint8) if part.known is None else part.known.copy()
         stream = figure.rng.child(f"pixels/{part.name}").child(str(number))
-        under, told = figure.beneath(part), part.told.copy()
+        under, told, draft = figure.beneath(part), part.told.copy(), None
         if part.label.startswith("walker/") and part.beneath:
             found = m.describe(under, part.label, len(m.WORDS))
             for name in ("size", "materials"):
@@ -264,6 +264,7 @@ class Sketcher:
                 above = hips(under != CLEAR)
                 tokens[:above] = under[:above]  # a step is made by the legs
         elif part.known is None:
-            told = self._model.ask(told, stream.child("asked"), sizes_of(figure.params))
+            told, draft = self._model.plan(told, stream.child("asked"), sizes_of(figure.params))
         tagged = int(part.told[m.INDEX["word"]]) < len(m.WORDS)
-        return Canvas(tokens, under, told, stream, figure.params.temperature, schedule_of(part.label, tagged))
+        schedule = schedule_of(part.label, tagged)
+        return Canvas(tokens, under, told, stream, figure.params.temperature, schedule, draft)

@@ -20,7 +20,7 @@ from aigc_sprites import model as m
 from aigc_sprites import reader
 from aigc_sprites.copies import bits_of, pack
 from aigc_sprites.data.dataset import SpriteSet, load_set
-from aigc_sprites.draw import FORMAT, LEARNED, SpriteModel
+from aigc_sprites.draw import FORMAT, LEARNED, SpriteModel, own_tensors
 from aigc_sprites.examples import NOT_ASKED, Batch, Drawing, Wardrobe, drawings, few_alike, hide
 from aigc_sprites.looks import Looks
 from aigc_sprites.palette import oklab
@@ -48,14 +48,15 @@ class SpriteConfig(FitConfig):
     """How to train the sprite network.
 
     Attributes:
-        network: ``painter``, which draws, or ``reader``, which tells what a picture shows.
+        network: ``painter``, which draws, ``draft``, which gives a painter a plan, or ``reader``, which tells what a
+            picture shows.
         batch: pictures of a step.
         channels, down, up: sizes of the network (`aigc_content.nn.unet.UNetConfig`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: Literal["painter", "reader"] = "painter"
+    network: Literal["painter", "reader", "draft"] = "painter"
     batch: int = Field(default=32, ge=1, le=4096)
     ema: float = Field(default=0.999, ge=0, lt=1)
     channels: tuple[int, ...] = (48, 96, 160, 256)
@@ -78,6 +79,10 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         sprites = load_set(run.data)
         if run.config.network == "reader":
             reader.train_reader(run, sprites)
+        elif run.config.network == "draft":
+            from aigc_sprites.draft_train import train_draft
+
+            train_draft(run, sprites)
         else:
             self._train_painter(run, sprites)
 
@@ -97,7 +102,7 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         if base is not None:
             stored, tensors = base
             net = TrainedUNet(UNetConfig.from_json(stored.get("network", {})))
-            net.restore({name: value for name, value in tensors.items() if not name.startswith(LEARNED)})
+            net.restore(own_tensors(tensors))
         wardrobe = Wardrobe(learned)
 
         def make(chosen: list[Drawing], rng: np.random.Generator) -> Batch:
@@ -196,7 +201,7 @@ def held_out_losses(folder: Path, sprites: SpriteSet) -> dict[str, int | float |
     """Cross-entropy of the integer network on drawings that training never saw, in nat a hidden pixel."""
     stored, tensors = modelfile.load(folder)
     learned, held, _ = _both(sprites, tensors)
-    own = {name: value for name, value in tensors.items() if not name.startswith(LEARNED)}
+    own = own_tensors(tensors)
     with modelfile.loading(folder):
         net = UNet(UNetConfig.from_json(stored.get("network", {})), own)
     result: dict[str, int | float | str] = {"held_out_drawings": len(held)}

@@ -13,7 +13,7 @@ from aigc_sprites.copies import Copies, bits_of, pack
 from aigc_sprites.draw import FORMAT, Canvas, Schedule, SpriteModel, left
 from aigc_sprites.examples import NOT_ASKED, Drawing, Wardrobe, few_alike, hide, moved, varied
 from aigc_sprites.looks import Looks, halves
-from aigc_sprites.tokens import CLEAR, DARK, FIRST, HIDDEN, LEVELS, MATERIALS, TOKENS, UNLIT, form_of, unlit
+from aigc_sprites.tokens import CLEAR, DARK, FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, TOKENS, UNLIT, form_of, unlit
 
 from aigc_content import ModelError, Stream
 from aigc_content.nn import modelfile
@@ -234,6 +234,23 @@ def test_neighbors_choose_alike(folder: Path) -> None:
 
     at_once = replace(ALIKE, forms=1, forms_again=0)
     assert steps(at_once) < 0.7 * steps(replace(at_once, reach=(0, 0), least=0))
+
+
+@pytest.mark.parametrize("share", [0, 256])
+def test_a_draft_decides_as_far_as_its_share(folder: Path, share: int) -> None:
+    schedule = Schedule(forms=3, lights=2, forms_again=1, hot=0.01, cold=0.01, light=0.01, plan=(share,) * 3, crumb=0)
+    sure = np.zeros((32, 32, m.OUTPUTS), np.int32)
+    tokens = shape()
+    forms = form_of(tokens).astype(np.int64)
+    levels = np.where(tokens >= FIRST, (tokens.astype(np.int64) - FIRST) % LEVELS, 0)
+    np.put_along_axis(sure, forms[..., None], 5000, axis=2)
+    np.put_along_axis(sure, FORMS + levels[..., None], 5000, axis=2)
+    without, drafted = canvases(1, schedule), canvases(1, schedule)
+    drafted[0].draft = sure
+    for some in (without, drafted):
+        SpriteModel(folder).draw(some)
+    assert np.array_equal(drafted[0].tokens, tokens) == (share > 0)
+    assert np.array_equal(drafted[0].tokens, without[0].tokens) == (share == 0)
 
 
 def test_reach_falls_to_the_least() -> None:

@@ -32,12 +32,12 @@ class Scripted:
         self.calls: list[list[str]] = []
         self.waiting: list[Canvas] = []
 
-    def ask(self, told: m.Told, rng: Stream, sizes: Sequence[int] = ()) -> m.Told:
+    def plan(self, told: m.Told, rng: Stream, sizes: Sequence[int] = ()) -> tuple[m.Told, None]:
         result = told.copy()
         family = m.LABELS[int(told[m.INDEX["label"]])].partition("/")[2]
         fits = self.word < len(m.WORDS) and m.WORDS[self.word].startswith(f"{family}/")
         result[m.INDEX["word"]] = self.word if fits else len(m.WORDS)
-        return result
+        return result, None
 
     def ramps(self, *_: Any) -> np.ndarray:
         return np.full((MATERIALS, LEVELS, 3), 128, np.uint8)

@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from aigc_sprites import model as m
 from aigc_sprites.copies import CODE_BYTES
 from aigc_sprites.data.dataset import Entry, grouped, load_set, write_set
+from aigc_sprites.draft import likeliest
 from aigc_sprites.draw import LEARNED, SpriteModel
 from aigc_sprites.looks import LOOKS
 from aigc_sprites.reader import Reader
 from aigc_sprites.sheet import drawn
 from aigc_sprites.train import SpriteConfig, SpriteTrainer
 
-from aigc_content import InputError, TrainRun
+from aigc_content import InputError, ModelError, Stream, TrainRun
 from aigc_content.models import inspect
 from aigc_content.nn import modelfile
 
@@ -87,6 +89,54 @@ def test_a_reader_is_trained_and_measured(data: Path, tmp_path: Path) -> None:
     pictures = load_set(data).images[:3]
     assert set(Reader(out).shares(pictures, ["tile"] * 3)[0]) == {"floor", "wall"}
     assert "monster_accuracy" in SpriteTrainer().evaluate(out, data)
+
+
+def test_a_draft_is_added_to_a_painter(data: Path, tmp_path: Path) -> None:
+    painter = trained(data, tmp_path / "painter")
+    assert SpriteModel(painter).plan(m.told("monster/animal"), Stream("plain"))[1] is None
+    out = trained(data, tmp_path / "draft", base=painter, network="draft")
+    before, after = (modelfile.load(folder)[1] for folder in (painter, out))
+    assert all(np.array_equal(after[name], value) for name, value in before.items())
+    card = (out / "README.md").read_text("utf-8")
+    assert "masked diffusion U-Net" in card
+    assert card.count("## Draft") == 1
+    model = SpriteModel(out)
+    told, draft = model.plan(m.told("monster/animal"), Stream("one"))
+    assert draft is not None
+    assert (draft.shape, draft.dtype) == ((32, 32, m.OUTPUTS), np.int32)
+    found = m.describe(likeliest(draft), "monster/animal", len(m.WORDS))
+    assert told[m.INDEX["size"]] == found[m.INDEX["size"]]
+    assert not np.array_equal(draft, model.plan(m.told("monster/animal"), Stream("two"))[1])
+    assert model.plan(m.told("tile/floor"), Stream("one"))[1] is None
+    assert model.plan(m.told("monster/animal", size=told[m.INDEX["size"]]), Stream("one"))[1] is not None
+    assert model.plan(m.told("monster/animal"), Stream("one"), sizes=(12,))[1] is None, "no draft has this size"
+    assert [picture.shape for picture in drawn(model, ["monster/animal", "layer/body"], 1)] == [(32, 32, 4)] * 2
+    twice = trained(data, tmp_path / "twice", base=out, network="draft", seed=1)
+    assert (twice / "README.md").read_text("utf-8").count("## Draft") == 1
+    assert (modelfile.load(twice)[1]["draft.sampler.means"] != after["draft.sampler.means"]).any()
+    further = trained(data, tmp_path / "further", base=out)
+    assert SpriteModel(further).drafter is None, "what it learned from may be other pictures"
+
+
+def test_a_draft_needs_a_painter(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        trained(data, tmp_path / "draft", network="draft")
+    assert caught.value.code == "SPR023"
+
+
+@pytest.mark.parametrize("spoil", ["draft.sampler.means", "draft.1.linear.w", "classes"])
+def test_a_broken_draft_is_refused(data: Path, tmp_path: Path, spoil: str) -> None:
+    out = trained(data, tmp_path / "draft", base=trained(data, tmp_path / "painter"), network="draft")
+    config, tensors = modelfile.load(out)
+    if spoil == "classes":
+        for name in ("shares", "means", "roots"):
+            tensors[f"draft.sampler.{name}"] = tensors[f"draft.sampler.{name}"][1:]
+    else:
+        del tensors[spoil if spoil in tensors else next(name for name in tensors if name.startswith("draft.1."))]
+    modelfile.save(tmp_path, config, tensors)
+    with pytest.raises(ModelError) as caught:
+        SpriteModel(tmp_path)
+    assert (caught.value.code, caught.value.where) == ("M005", str(tmp_path))
 
 
 def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
