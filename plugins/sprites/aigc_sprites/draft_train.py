@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aigc_content import ModelError, TrainRun, models, write_card
+from aigc_content import ModelError, TrainRun, write_card
 from aigc_content.nn import codes, data, losses, modelfile
 from aigc_content.nn.pictures import as_activations
 from aigc_content.nn.train import fit
@@ -35,7 +35,7 @@ _VIEWS, _PARTS = 6, 2  # of each picture whose codes are fitted; Gaussians a cla
 _FEW = 12  # pictures: the codes of a word with fewer are those of its label
 _REACH = 3.0  # standard deviations within which means stay
 _SPREAD, _SPREAD_LAYERS = 1.4, 1.9  # how much wider than those of the learned pictures codes are drawn
-_HEADING = "## Draft"
+_CARD, _HEADING = "README.md", "## Draft"
 _NOTHING = np.zeros((SIDE, SIDE), np.uint8)
 
 
@@ -186,12 +186,7 @@ def train_draft(run: TrainRun[SpriteConfig], sprites: SpriteSet) -> None:
     kept = {name: value for name, value in tensors.items() if not name.startswith(f"{NAME}.")}
     modelfile.save(run.out, config_of, kept | {f"{NAME}.{name}": value for name, value in own.items()})
     text = (
-        (run.base / models.CARD)
-        .read_text("utf-8")
-        .partition("\n# ")[2]
-        .partition("\n")[2]
-        .partition(_HEADING)[0]
-        .strip()
+        (run.base / _CARD).read_text("utf-8").partition("\n# ")[2].partition("\n")[2].partition(_HEADING)[0].strip()
     )
     write_card(
         run.out,

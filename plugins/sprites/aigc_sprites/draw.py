@@ -40,8 +40,7 @@ _OF_BODIES = (_UPPER, _LOWER)
 _OF_DRAFTS = (_SIZE, _MATERIALS, _MIRROR)
 """Conditions that a picture takes from its draft."""
 _UNPLANNED = ("tile/", "layer/base", "walker/")
-"""Labels without drafts: tiles are grain; of bodies there are few and they are so alike that drafts come back as
-copies; walkers must fit each other."""
+"""Labels without drafts: tiles are grain, walkers must fit each other, and of the few bodies drafts were copies."""
 _DRAFTS = 8
 _UNITS = 256
 _THIRDS = 3
@@ -451,8 +450,7 @@ class SpriteModel:
         Its size, materials and symmetry are then those of the draft, unless they are told. What has another size than
         is told is drafted again, and given up after some tries.
 
-        Args:
-            told, rng, sizes: as `ask` takes them.
+        Args as those of `ask`.
         """
         asked = self.ask(told, rng, sizes)
         label = m.LABELS[int(told[_LABEL])]
