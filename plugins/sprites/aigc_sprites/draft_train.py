@@ -16,6 +16,7 @@ from aigc_content.nn import codes, data, losses, modelfile
 from aigc_content.nn.pictures import as_activations
 from aigc_content.nn.train import fit
 from aigc_content.nn.twin import Twin
+from aigc_content.nn.vae import REACH
 from aigc_sprites import model as m
 from aigc_sprites.data.dataset import SpriteSet
 from aigc_sprites.data.words import SLOTS
@@ -33,7 +34,6 @@ _LIGHT = 0.5  # weight of the light, of which a code can tell little
 _UNTOLD = 0.3  # share of the pictures whose word is not told
 _VIEWS, _PARTS = 6, 2  # of each picture whose codes are fitted; Gaussians a class
 _FEW = 12  # pictures: the codes of a word with fewer are those of its label
-_REACH = 3.0  # standard deviations within which means stay
 _SPREAD, _SPREAD_LAYERS = 1.4, 1.9  # how much wider than those of the learned pictures codes are drawn
 _CARD, _HEADING = "README.md", "## Draft"
 _NOTHING = np.zeros((SIDE, SIDE), np.uint8)
@@ -76,25 +76,19 @@ class Draft(nn.Module):
         x = self.convolutions(self.token(batch.tokens).permute(0, 3, 1, 2))
         told = self.told(batch.told + self.starts).sum(dim=1)
         mean, spread = self.head(torch.cat([x, told], dim=1)).chunk(2, dim=1)
-        return _REACH * torch.tanh(mean / _REACH), spread.clamp(-10, 4)
+        return REACH * torch.tanh(mean / REACH), spread.clamp(-10, 4)
 
-    def codes(self, batch: Batch) -> Tensor:
-        """Codes (B, LATENT) in activations, drawn."""
-        mean, spread = self.encode(batch)
-        return as_activations(mean + torch.randn_like(mean) * (spread / 2).exp())
 
-    def decode(self, code: Tensor, batch: Batch) -> Tensor:
-        """Logits (B, 32, 32, OUTPUTS) in nat."""
-        logits: Tensor = self.decoder({CODE: code, TOLD: batch.told})
-        return logits
+def _codes(mean: Tensor, spread: Tensor) -> Tensor:
+    """Codes (B, LATENT) in activations, drawn."""
+    return as_activations(mean + torch.randn_like(mean) * (spread / 2).exp())
 
 
 def _losses(net: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, int]]:
     """Nats a picture, in parts."""
     assert isinstance(net, Draft)
     mean, spread = net.encode(batch)
-    code = as_activations(mean + torch.randn_like(mean) * (spread / 2).exp())
-    logits = net.decode(code, batch)
+    logits = net.decoder({CODE: _codes(mean, spread), TOLD: batch.told})  # (B, 32, 32, OUTPUTS), in nat
     lit = batch.tokens >= FIRST
     forms = torch.from_numpy(form_of(batch.tokens.numpy().astype(np.uint8)).astype(np.int64))
     form = F.cross_entropy(logits[..., :FORMS].flatten(0, 2), forms.flatten(), reduction="sum")
@@ -143,7 +137,7 @@ def _sampler(net: Draft, learned: Sequence[Drawing], seed: int) -> modelfile.Ten
             some = own.get(m.SHOWN.index(label), [])
         with torch.inference_mode():
             batch = _batch([one for one in some or learned for _ in range(_VIEWS)], rng, plain=True)
-            found.append(net.codes(batch).numpy())
+            found.append(_codes(*net.encode(batch)).numpy())
         classes.append(np.full(len(found[-1]), place))
     return _spread(codes.fit(np.concatenate(found), np.concatenate(classes), _PARTS, seed))
 

@@ -111,9 +111,9 @@ ASKED = replace(CALM, guidance=512)
 """Of creatures and things that shall show a tag."""
 GROUND = Schedule(lights=6, forms_again=3, light=0.9, reach=(2, 1))
 """Of tiles, whose grain is what they are."""
-GUIDED = Schedule(4, hot=0.7, cold=0.35, light=0.6, reach=(0, 2), plan=(200, 0, 128), crumb=150)
+LARGE = Schedule(4, hot=0.7, cold=0.35, light=0.6, reach=(0, 2), plan=(200, 0, 128), crumb=150)
 """Of a hero's larger layers, which must fit what lies beneath."""
-WORN = replace(GUIDED, guidance=256)
+WORN = replace(LARGE, guidance=256)
 """Of layers that shall show a tag."""
 BODY = Schedule(forms=10, forms_again=2, hot=0.9, cold=0.3, light=0.9, reach=(0, 2), crumb=150)
 """Of a hero's body: all else lies on it."""
@@ -131,7 +131,7 @@ def schedule_of(label: str, tagged: bool = False) -> Schedule:
     kind, _, name = label.partition("/")
     if tagged and kind in ("layer", "monster", "item") and label not in _SCHEDULES:
         return WORN if kind == "layer" else ASKED
-    return _SCHEDULES.get(label) or _SCHEDULES.get(kind, GUIDED if name in _LARGE else SMALL)
+    return _SCHEDULES.get(label) or _SCHEDULES.get(kind, LARGE if name in _LARGE else SMALL)
 
 
 _DRESS = ("base", "legs", "boots", "body", "cloak", "hair", "beard", "head", "gloves")
