@@ -29,7 +29,8 @@ import torch
 from aigc_sprites import model as m
 from aigc_sprites import sheet
 from aigc_sprites.data.dataset import SpriteSet, load_set
-from aigc_sprites.draw import Canvas, SpriteModel, schedule_of
+from aigc_sprites.draw import Canvas, SpriteModel
+from aigc_sprites.schedule import schedule_of
 from aigc_sprites.sprite import SIDE
 from aigc_sprites.tokens import HIDDEN
 from figures import Cell, heading, percent, table

@@ -8,7 +8,7 @@ the learned pictures lie (`aigc_content.nn.codes`), in integers like the decoder
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from aigc_content import ModelError, Stream
 from aigc_content.nn import codes
 from aigc_content.nn.codes import CodeSampler
+from aigc_content.nn.kernels import Int8
 from aigc_content.nn.program import (
     Condition,
     Conv,
@@ -37,10 +38,16 @@ NAME = "draft"
 """Of the network in a model folder."""
 CODE, TOLD = "code", "told"
 LATENT = 64
-SIZES = (len(m.SHOWN), m.CONDITIONS["word"], m.CONDITIONS["altered"])
-"""Of what it is told: label, word, what was altered."""
+SIZES = (len(m.SHOWN), *(m.CONDITIONS[name] for name in m.OF_DRAFTS[1:]))
+"""Of what it is told (`aigc_sprites.model.OF_DRAFTS`)."""
 CLASSES = len(m.SHOWN) + len(m.WORDS)
 """Of codes: those of a label, those of a word."""
+
+CHOICES = 16
+"""Codes of which one is chosen."""
+
+Choose = Callable[[Int8, int, Stream], Int8]
+"""From codes (N, `LATENT`) of a class to one of them."""
 
 Logits = npt.NDArray[np.int32]
 """Of each pixel's form, and of its light, in 1/256 nat: (32, 32, `aigc_sprites.model.OUTPUTS`)."""
@@ -80,12 +87,14 @@ class Drafter:
     Args:
         config: of the network, as a model folder has it.
         tensors: of the model folder; the network's and the sampler's begin with `NAME` and a point.
+        choose: a code among some; the first one that comes is taken where there is none.
 
     Raises:
         ModelError: M003, M005.
     """
 
-    def __init__(self, config: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+    def __init__(self, config: Any, tensors: Mapping[str, npt.NDArray[Any]], choose: Choose | None = None) -> None:
+        self._choose = choose
         plan = Program.from_json(config)
         own = {name.removeprefix(f"{NAME}."): value for name, value in tensors.items() if name.startswith(f"{NAME}.")}
         self._network = Network(plan, {name: own[name] for name in plan.tensors() if name in own})
@@ -96,7 +105,16 @@ class Drafter:
     def draw(self, told: m.Told, rng: Stream) -> Logits:
         """A draft of what is told (conditions,)."""
         label, word = m.LABELS[int(told[m.INDEX["label"]])], int(told[m.INDEX["word"]])
-        code = self._sampler.draw(class_of(label, word), rng)
+        place = class_of(label, word)
+        if self._choose is None:
+            code = self._sampler.draw(place, rng)
+        else:
+            code = self._choose(np.stack([self._sampler.draw(place, rng) for _ in range(CHOICES)]), place, rng)
         known = np.array([m.SHOWN.index(label), word, 0])
-        logits: Logits = self._network({CODE: code[None], TOLD: known[None]})[0]
+        logits: Logits = self.decode(code[None], known[None])[0]
+        return logits
+
+    def decode(self, code: npt.NDArray[np.int8], told: npt.NDArray[np.int64]) -> Logits:
+        """Codes (N, `LATENT`) and what is told (N, 3) to drafts (N, 32, 32, outputs)."""
+        logits: Logits = self._network({CODE: code, TOLD: told})
         return logits

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aigc_content import ModelError, TrainRun, write_card
+from aigc_content import ModelError, TrainRun
 from aigc_content.nn import codes, data, losses, modelfile
 from aigc_content.nn.pictures import as_activations
 from aigc_content.nn.train import fit
 from aigc_content.nn.twin import Twin
 from aigc_content.nn.vae import REACH
+from aigc_sprites import card
 from aigc_sprites import model as m
 from aigc_sprites.data.dataset import SpriteSet
 from aigc_sprites.data.words import SLOTS
-from aigc_sprites.draft import CLASSES, CODE, LATENT, NAME, SIZES, TOLD, class_of, program
+from aigc_sprites.draft import CLASSES, CODE, LATENT, NAME, SIZES, TOLD, Drafter, class_of, likeliest, program
 from aigc_sprites.examples import Drawing, drawings, few_alike, varied
 from aigc_sprites.sprite import SIDE
 from aigc_sprites.tokens import FIRST, FORMS, LEVELS, TOKENS, Tokens, form_of
@@ -35,7 +37,8 @@ _UNTOLD = 0.3  # share of the pictures whose word is not told
 _VIEWS, _PARTS = 6, 2  # of each picture whose codes are fitted; Gaussians a class
 _FEW = 12  # pictures: the codes of a word with fewer are those of its label
 _SPREAD, _SPREAD_LAYERS = 1.4, 1.9  # how much wider than those of the learned pictures codes are drawn
-_CARD, _HEADING = "README.md", "## Draft"
+_ENCODER, _STORED = ("token.", "told.", "convolutions.", "head."), "encoder."
+_PREFIX = f"{NAME}."
 _NOTHING = np.zeros((SIDE, SIDE), np.uint8)
 
 
@@ -77,6 +80,55 @@ class Draft(nn.Module):
         told = self.told(batch.told + self.starts).sum(dim=1)
         mean, spread = self.head(torch.cat([x, told], dim=1)).chunk(2, dim=1)
         return REACH * torch.tanh(mean / REACH), spread.clamp(-10, 4)
+
+    def export(self) -> modelfile.Tensors:
+        """All tensors by name; without the encoder no painter could learn to see drafts."""
+        encoder = {name: value for name, value in self.state_dict().items() if name.startswith(_ENCODER)}
+        return {**self.decoder.export(), **{f"{_STORED}{name}": value.numpy() for name, value in encoder.items()}}
+
+    def restore(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from a model folder's tensors, of which those of the encoder may be missing."""
+        own = {name.removeprefix(_PREFIX): value for name, value in tensors.items() if name.startswith(_PREFIX)}
+        self.decoder.restore({name: own[name] for name in program().tensors() if name in own})
+        encoder = {
+            name.removeprefix(_STORED): torch.from_numpy(value)
+            for name, value in own.items()
+            if name.startswith(_STORED)
+        }
+        self.load_state_dict({**self.state_dict(), **encoder})
+
+
+class Redrafts:
+    """Drafts of pictures that are known, for a painter to learn to see them.
+
+    Args:
+        config, tensors: of the painter's model folder, which has a draft.
+    """
+
+    def __init__(self, config: Any, tensors: modelfile.Tensors) -> None:
+        self._drafter = Drafter(config[NAME], tensors)
+        self._net = Draft(0)
+        start = f"{NAME}.{_STORED}"
+        own = {
+            name.removeprefix(start): torch.from_numpy(value)
+            for name, value in tensors.items()
+            if name.startswith(start)
+        }
+        self._net.load_state_dict({**self._net.state_dict(), **own})
+        self._net.eval()
+
+    def __call__(
+        self, tokens: Tokens, told: npt.NDArray[np.int64], rng: np.random.Generator
+    ) -> npt.NDArray[np.int64]:
+        """What a network sees of the drafts of pictures (N, 32, 32) of which is told (N, 3), more or less loose."""
+        loose = rng.integers(0, len(m.LOOSE), len(tokens))
+        with torch.inference_mode():
+            mean, spread = self._net.encode(Batch(torch.from_numpy(tokens.astype(np.int64)), torch.from_numpy(told)))
+            wide = np.sqrt(spread.exp().numpy() + np.array(m.LOOSE)[loose, None] ** 2)
+            noise = torch.from_numpy((rng.standard_normal(mean.shape) * wide).astype(np.float32))
+            code = as_activations(mean + noise).numpy().astype(np.int8)
+        shown = np.stack([likeliest(one) for one in self._drafter.decode(code, told)])
+        return loose[:, None, None] * TOKENS + shown.astype(np.int64)
 
 
 def _codes(mean: Tensor, spread: Tensor) -> Tensor:
@@ -120,6 +172,11 @@ def _batch(chosen: Sequence[Drawing], rng: np.random.Generator, *, plain: bool =
     return Batch(torch.from_numpy(np.stack(tokens).astype(np.int64)), torch.tensor(told))
 
 
+def plain(some: Sequence[Drawing], views: int, rng: np.random.Generator) -> Batch:
+    """Pictures, each seen several times, moved and mirrored only, of which all is told."""
+    return _batch([one for one in some for _ in range(views)], rng, plain=True)
+
+
 def _sampler(net: Draft, learned: Sequence[Drawing], seed: int) -> modelfile.Tensors:
     """How codes of each label and word are drawn."""
     rng = np.random.default_rng(seed)
@@ -136,8 +193,7 @@ def _sampler(net: Draft, learned: Sequence[Drawing], seed: int) -> modelfile.Ten
             label = next(shown for shown in m.SHOWN if shown.partition("/")[2] == family)
             some = own.get(m.SHOWN.index(label), [])
         with torch.inference_mode():
-            batch = _batch([one for one in some or learned for _ in range(_VIEWS)], rng, plain=True)
-            found.append(_codes(*net.encode(batch)).numpy())
+            found.append(_codes(*net.encode(plain(some or learned, _VIEWS, rng))).numpy())
         classes.append(np.full(len(found[-1]), place))
     return _spread(codes.fit(np.concatenate(found), np.concatenate(classes), _PARTS, seed))
 
@@ -165,6 +221,8 @@ def train_draft(run: TrainRun[SpriteConfig], sprites: SpriteSet) -> None:
     learned = few_alike(known)
     torch.manual_seed(config.seed)
     net = Draft(config.steps)
+    if NAME in stored:
+        net.restore(tensors)
 
     def held_out(trained: nn.Module) -> float:
         batch = _batch(held, np.random.default_rng(1), plain=True)
@@ -175,29 +233,16 @@ def train_draft(run: TrainRun[SpriteConfig], sprites: SpriteSet) -> None:
     batches = data.epochs(learned, config.batch, config.seed, _batch)
     steps = fit(net, batches, _losses, config, held_out=held_out if held else None, run=run)
     net.eval()
-    own: dict[str, Any] = net.decoder.export() | _sampler(net, learned, config.seed)
+    own: dict[str, Any] = net.export() | _sampler(net, learned, config.seed)
     config_of = {**stored, NAME: program().to_json()}
-    kept = {name: value for name, value in tensors.items() if not name.startswith(f"{NAME}.")}
-    modelfile.save(run.out, config_of, kept | {f"{NAME}.{name}": value for name, value in own.items()})
-    text = (
-        (run.base / _CARD).read_text("utf-8").partition("\n# ")[2].partition("\n")[2].partition(_HEADING)[0].strip()
-    )
-    write_card(
-        run.out,
-        name="sprites",
-        license=sprites.license,
-        datasets=[sprites.source],
-        text=f"""{text}
-
-{_HEADING}
-
-A variational autoencoder that says of a whole picture, from one code, what each pixel may be. Stored are its decoder
-and how codes lie: {_PARTS} Gaussians for each label and tag.
-
-- Data: {sprites.source} (sha256 `{sprites.sha256}`); {len(learned):,} pictures were learned from.
-- Training: {steps:,} steps of {config.batch} pictures, seed {config.seed}, learning rate
-  {config.learning_rate:g}.{run.origin}
-""",
-        figures={"loss": round(held_out(net), 1)} if held else {},
-        measured="drawings that training never saw, nat a picture, light at half weight",
-    )
+    config_of.pop("prior", None)
+    kept = {name: value for name, value in tensors.items() if not name.startswith(_PREFIX)}
+    modelfile.save(run.out, config_of, kept | {f"{_PREFIX}{name}": value for name, value in own.items()})
+    with torch.inference_mode():
+        figures = {"loss": round(held_out(net), 1)} if held else {}
+    text = f"""
+A variational autoencoder that says of a whole picture, from one code, what each pixel may be. Stored are both its
+halves and how codes lie: {_PARTS} Gaussians for each label and tag.
+{card.training(run, sprites, f"{len(learned):,} pictures were learned from", steps)}"""
+    measured = "drawings that training never saw, nat a picture, light at half weight"
+    card.add(run, sprites, card.DRAFT, text, figures, measured)

@@ -9,7 +9,7 @@ known are seen and never changed: inpainting is the same thing.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isqrt
 from pathlib import Path
 
@@ -21,10 +21,13 @@ from aigc_content.nn import modelfile, sampling
 from aigc_content.nn.unet import UNet, UNetConfig
 from aigc_sprites import draft as drafts
 from aigc_sprites import model as m
+from aigc_sprites import prior
 from aigc_sprites.copies import CODE_BYTES
 from aigc_sprites.draft import Drafter, Logits
+from aigc_sprites.prior import Prior
+from aigc_sprites.schedule import Schedule
 from aigc_sprites.sprite import SIDE
-from aigc_sprites.tidy import CRUMB, whole
+from aigc_sprites.tidy import whole
 from aigc_sprites.tokens import FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, UNLIT, Ramps, Tokens, form_of, unlit
 
 FORMAT = "sprites-2"
@@ -44,94 +47,6 @@ _UNPLANNED = ("tile/", "layer/base", "walker/")
 _DRAFTS = 8
 _UNITS = 256
 _THIRDS = 3
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How hidden pixels are drawn.
-
-    Attributes:
-        forms, lights: in so many parts forms, then light, are drawn, one after the other.
-        forms_again, lights_again: so many thirds of the forms, then of the light, are drawn once more, each with all
-            others known; what was drawn at the same time without knowing of each other is mended so.
-        hot, cold: temperature of the first and the last part of the forms.
-        light: temperature of the light.
-        reach: pixels within which those of the first part choose alike (`aigc_content.nn.sampling.coupled`), of the
-            forms and of the light; it falls to ``least`` in the last part and what is drawn again.
-        least: of both.
-        plan: share of a draft in what pixels are drawn by, in 1/256: in the first part of the forms, in the last, in
-            the light.
-        guidance: how far conditions push the forms, in 1/256; 0 takes one pass a part, else two.
-        crumb: pieces of less than so many thousandths of the pixels are taken out before the light falls.
-    """
-
-    forms: int = 8
-    lights: int = 3
-    forms_again: int = 0
-    lights_again: int = 0
-    hot: float = 1.0
-    cold: float = 0.5
-    light: float = 0.5
-    reach: tuple[int, int] = (0, 0)
-    least: int = 0
-    plan: tuple[int, int, int] = (0, 0, 0)
-    guidance: int = 0
-    crumb: int = CRUMB
-
-    def parts(self, stage: int) -> int:
-        """Number of parts of a stage."""
-        return self.forms if stage == m.FORM else self.lights
-
-    def again(self, stage: int) -> int:
-        """Number of thirds of a stage's pixels that are drawn once more."""
-        return self.forms_again if stage == m.FORM else self.lights_again
-
-    def alike(self, stage: int, part: int) -> int:
-        """Pixels within which those of a part choose alike."""
-        rest = max(1, self.parts(stage) - 1)
-        return max(self.least, (2 * self.reach[stage] * (rest - part) + rest) // (2 * rest))
-
-    def share(self, stage: int, part: int) -> int:
-        """Share of a draft in a part, in 1/256."""
-        hot, cold, light = self.plan
-        return light if stage == m.LIGHT else hot + (cold - hot) * part // max(1, self.forms - 1)
-
-    def warmth(self, stage: int, part: int) -> float:
-        """Temperature of a part."""
-        if stage == m.LIGHT:
-            return self.light
-        return self.hot if self.forms == 1 else self.hot + (self.cold - self.hot) * part / (self.forms - 1)
-
-
-CALM = Schedule(
-    4, 2, forms_again=1, hot=0.9, cold=0.6, light=0.6, reach=(1, 1), least=1, plan=(200, 40, 160), crumb=150
-)
-"""Of creatures and things."""
-ASKED = replace(CALM, guidance=512)
-"""Of creatures and things that shall show a tag."""
-GROUND = Schedule(lights=6, forms_again=3, light=0.9, reach=(2, 1))
-"""Of tiles, whose grain is what they are."""
-LARGE = Schedule(4, hot=0.7, cold=0.35, light=0.6, reach=(0, 2), plan=(200, 0, 128), crumb=150)
-"""Of a hero's larger layers, which must fit what lies beneath."""
-WORN = replace(LARGE, guidance=256)
-"""Of layers that shall show a tag."""
-BODY = Schedule(forms=10, forms_again=2, hot=0.9, cold=0.3, light=0.9, reach=(0, 2), crumb=150)
-"""Of a hero's body: all else lies on it."""
-SMALL = Schedule(4, 2, hot=0.7, cold=0.35, light=0.5, plan=(200, 0, 128), crumb=150)
-"""Of a hero's smaller layers: most of their pixels are clear, and where is soon sure."""
-WALKING = Schedule(forms=16, lights=4, forms_again=3, cold=0.3, light=0.25, crumb=150)
-"""Of walkers, whose pictures must fit each other."""
-
-_LARGE = ("body", "cloak", "hand1", "hand2")
-_SCHEDULES = {"layer/base": BODY, "monster": CALM, "item": CALM, "tile": GROUND, "walker": WALKING}
-
-
-def schedule_of(label: str, tagged: bool = False) -> Schedule:
-    """How pictures of a label are drawn; ``tagged`` when a tag was asked for."""
-    kind, _, name = label.partition("/")
-    if tagged and kind in ("layer", "monster", "item") and label not in _SCHEDULES:
-        return WORN if kind == "layer" else ASKED
-    return _SCHEDULES.get(label) or _SCHEDULES.get(kind, LARGE if name in _LARGE else SMALL)
 
 
 _DRESS = ("base", "legs", "boots", "body", "cloak", "hair", "beard", "head", "gloves")
@@ -166,6 +81,7 @@ class Canvas:
         schedule: how it is drawn.
         draft: what a draft says of its pixels.
         known: ``tokens`` as they were before anything was drawn.
+        outline: the likeliest picture of the draft.
         done: whether all of it is drawn.
     """
 
@@ -174,13 +90,15 @@ class Canvas:
     told: m.Told
     rng: Stream
     temperature: float = 1.0
-    schedule: Schedule = Schedule()
+    schedule: Schedule = field(default_factory=Schedule)
     draft: Logits | None = None
     known: Tokens = field(init=False)
+    outline: Tokens | None = field(init=False)
     done: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.known = self.tokens.copy()
+        self.outline = None if self.draft is None else drafts.likeliest(self.draft)
 
     @property
     def tile(self) -> bool:
@@ -236,9 +154,13 @@ class _Step:
         return bool(self.canvas.schedule.guidance) and int(self.canvas.told[m.INDEX["stage"]]) == m.FORM
 
     def planes(self) -> npt.NDArray[np.int64]:
-        """What the network sees, (4, H, W)."""
-        tokens = np.roll(self.canvas.tokens, self.move, (0, 1)) if any(self.move) else self.canvas.tokens
-        return m.planes_of(tokens, self.canvas.beneath, self.canvas.told)
+        """What the network sees, (5, H, W)."""
+        canvas = self.canvas
+        tokens, outline = canvas.tokens, canvas.outline
+        if any(self.move):
+            tokens = np.roll(tokens, self.move, (0, 1))
+            outline = None if outline is None else np.roll(outline, self.move, (0, 1))
+        return m.planes_of(tokens, canvas.beneath, canvas.told, outline, canvas.schedule.loose)
 
     def placed(self, scores: np.ndarray) -> np.ndarray:
         """What the network gives, (H, W, outputs), where the canvas has it."""
@@ -359,7 +281,7 @@ class Easel:
 
     def _logits(self, steps: Sequence[_Step]) -> Iterator[np.ndarray]:
         """Logits (H, W, outputs) of each step, pushed towards what is told where that is asked for."""
-        planes = np.stack([step.planes() for step in steps])
+        planes = np.stack([step.planes() for step in steps])[:, : len(self._net.config.planes)]
         told = np.stack([step.canvas.told for step in steps])
         pushed = [place for place, step in enumerate(steps) if step.guided]
         free = told[pushed]
@@ -404,7 +326,8 @@ class SpriteModel:
             raise ModelError("M005", found, where=str(folder), remedy="train the model again")
         with modelfile.loading(folder):
             self.net = UNet(UNetConfig.from_json(config.get("network", {})), own)
-            self.drafter = Drafter(config[drafts.NAME], tensors) if drafts.NAME in config else None
+            choose = Prior(config[prior.NAME], tensors).choose if prior.NAME in config else None
+            self.drafter = Drafter(config[drafts.NAME], tensors, choose) if drafts.NAME in config else None
 
     @property
     def labels(self) -> npt.NDArray[np.uint8]:

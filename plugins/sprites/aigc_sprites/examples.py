@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +22,7 @@ _ALIKE = 12  # so many pictures of one drawing at most are learned from
 _WHOLE = 1000  # pixels that a tile shows at least
 _SEAM = 1300  # thousandths of the steps of light inside a tile that those over its border may have
 _SHARE_UNTOLD, _SHARE_NOTHING, _SHARE_ALTERED, _SHARE_RESHAPED = 0.15, 0.1, 0.35, 0.6
-_SHARE_LIGHT, _SHARE_LIT, _SHARE_JOINED = 0.35, 0.3, 0.5
+_SHARE_LIGHT, _SHARE_LIT, _SHARE_JOINED, _SHARE_DRAFTED = 0.35, 0.3, 0.5, 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +57,13 @@ class Drawing:
 NOT_ASKED = -100
 """A target that is none."""
 
+Redraft = Callable[[Tokens, npt.NDArray[np.int64], np.random.Generator], npt.NDArray[np.int64]]
+"""From pictures (N, 32, 32) and what a draft is told of each (N, 3), drafts of them as the network sees them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """``planes`` (B, 4, 32, 32), ``told`` (B, K), ``targets`` of forms and of light (2, B, 32, 32) or `NOT_ASKED`."""
+    """``planes`` (B, 5, 32, 32), ``told`` (B, K), ``targets`` of forms and of light (2, B, 32, 32) or `NOT_ASKED`."""
 
     planes: npt.NDArray[np.int64]
     told: m.Told
@@ -243,9 +246,10 @@ def hide(
     wardrobe: Wardrobe,
     rng: np.random.Generator,
     fixed: tuple[int, float] | None = None,
+    redraft: Redraft | None = None,
 ) -> Batch:
     """A batch with cells hidden; with a stage and a share given, nothing is varied and every condition is told."""
-    planes, told = [], []
+    planes, told, whole = [], [], []
     targets = np.full((2, len(chosen), SIDE, SIDE), NOT_ASKED, dtype=np.int64)
     for place, one in enumerate(chosen):
         drawing = one if fixed is not None else wardrobe.joined(one, rng)
@@ -265,8 +269,21 @@ def hide(
                 if nothing or rng.random() < _SHARE_UNTOLD:
                     conditions[m.INDEX[name]] = m.untold(name)
         told.append(conditions)
+        whole.append(tokens)
         planes.append(m.planes_of(shown, under, conditions))
-    return Batch(np.stack(planes), np.stack(told), targets)
+    batch = Batch(np.stack(planes), np.stack(told), targets)
+    if redraft is not None:
+        _draft(batch, np.stack(whole), redraft, rng, 1.0 if fixed else _SHARE_DRAFTED)
+    return batch
+
+
+def _draft(batch: Batch, tokens: Tokens, redraft: Redraft, rng: np.random.Generator, share: float) -> None:
+    """Show drafts of most pictures of a batch."""
+    shown = batch.told[:, m.INDEX["label"]] < len(m.SHOWN)
+    some = np.flatnonzero(shown & (rng.random(len(shown)) < share))
+    if len(some):
+        known = batch.told[some][:, np.array([m.INDEX[name] for name in m.OF_DRAFTS])]
+        batch.planes[some, -1] = redraft(tokens[some], known, rng)
 
 
 def _hidden(

@@ -61,9 +61,16 @@ FORM, LIGHT = 0, 1
 """Stages: which form each pixel has, then how light each is whose form is a material."""
 PLANES = (TOKENS + 1 + MATERIALS, TOKENS, SIDE + 1, SIDE + 1)
 """Tokens so far, tokens beneath, row, column; a tile's pixels have no place (`NOWHERE`), it goes on at every side."""
+LOOSE = (0.0, 0.5, 1.0)
+"""Noise, in standard deviations, on the codes whose drafts a network saw at each degree of looseness."""
+DRAFTED = len(LOOSE) * TOKENS + 1
+"""Values of the last plane of a network that sees drafts: their tokens, for each degree; the last where is none."""
 
 OUTPUTS = FORMS + LEVELS
 """Logits of a pixel's form, and of its light."""
+
+OF_DRAFTS = ("label", "word", "altered")
+"""Conditions that a draft is told; ``label`` as a place in `SHOWN`."""
 
 Told = npt.NDArray[np.int64]
 
@@ -130,9 +137,12 @@ def rate_condition(hidden: int, cells: int) -> int:
     return -(-hidden * RATES // max(cells, 1))
 
 
-def planes_of(tokens: Tokens, beneath: Tokens, told: Told) -> npt.NDArray[np.int64]:
-    """What the network sees of one picture: (4, H, W)."""
-    planes = np.stack([tokens.astype(np.int64), beneath.astype(np.int64), *np.indices(tokens.shape)])
+def planes_of(
+    tokens: Tokens, beneath: Tokens, told: Told, draft: Tokens | None = None, loose: int = 0
+) -> npt.NDArray[np.int64]:
+    """What the network sees of one picture: (5, H, W); what has no drafts does without the last plane."""
+    drafted = np.full(tokens.shape, DRAFTED - 1) if draft is None else loose * TOKENS + draft.astype(np.int64)
+    planes = np.stack([tokens.astype(np.int64), beneath.astype(np.int64), *np.indices(tokens.shape), drafted])
     if LABELS[told[INDEX["label"]]].startswith("tile/"):
-        planes[2:] = NOWHERE
+        planes[2:4] = NOWHERE
     return planes

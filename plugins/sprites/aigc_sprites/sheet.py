@@ -10,7 +10,8 @@ import numpy.typing as npt
 from aigc_content import Stream
 from aigc_sprites import model as m
 from aigc_sprites.coloring import Uncolored, paint
-from aigc_sprites.draw import Canvas, Schedule, SpriteModel, schedule_of
+from aigc_sprites.draw import Canvas, SpriteModel
+from aigc_sprites.schedule import Schedule, schedule_of
 from aigc_sprites.sprite import SIDE
 from aigc_sprites.tidy import smooth
 from aigc_sprites.tokens import HIDDEN, Tokens

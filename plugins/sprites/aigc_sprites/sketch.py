@@ -12,12 +12,13 @@ from aigc_sprites import model as m
 from aigc_sprites.assemble import Drawn
 from aigc_sprites.copies import LEAST, LIMIT
 from aigc_sprites.craft import LIMITS, craft, hips, upright
-from aigc_sprites.draw import Canvas, Easel, SpriteModel, schedule_of
+from aigc_sprites.draw import Canvas, Easel, SpriteModel
 from aigc_sprites.palette import oklab
 from aigc_sprites.params import SpriteParams
 from aigc_sprites.plan import Part, Turns, sizes_of, turns
 from aigc_sprites.proof import READABLE, nearest, reader
 from aigc_sprites.reader import ASKED, BELIEVED
+from aigc_sprites.schedule import schedule_of
 from aigc_sprites.sprite import SIDE
 from aigc_sprites.tidy import attached, smooth
 from aigc_sprites.tokens import CLEAR, HIDDEN, Ramps, Tokens, colors_of

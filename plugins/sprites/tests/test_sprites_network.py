@@ -10,9 +10,10 @@ import pytest
 from aigc_sprites import model as m
 from aigc_sprites import reader
 from aigc_sprites.copies import Copies, bits_of, pack
-from aigc_sprites.draw import FORMAT, Canvas, Schedule, SpriteModel, left
+from aigc_sprites.draw import FORMAT, Canvas, SpriteModel, left
 from aigc_sprites.examples import NOT_ASKED, Drawing, Wardrobe, few_alike, hide, moved, varied
 from aigc_sprites.looks import Looks, halves
+from aigc_sprites.schedule import Schedule
 from aigc_sprites.tokens import CLEAR, DARK, FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, TOKENS, UNLIT, form_of, unlit
 
 from aigc_content import ModelError, Stream

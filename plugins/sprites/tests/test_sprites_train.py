@@ -10,11 +10,15 @@ import pytest
 from aigc_sprites import model as m
 from aigc_sprites.copies import CODE_BYTES
 from aigc_sprites.data.dataset import Entry, grouped, load_set, write_set
-from aigc_sprites.draft import likeliest
+from aigc_sprites.draft import LATENT, class_of, likeliest
+from aigc_sprites.draft_train import Redrafts
 from aigc_sprites.draw import LEARNED, SpriteModel
+from aigc_sprites.examples import drawings
 from aigc_sprites.looks import LOOKS
+from aigc_sprites.prior import Prior
 from aigc_sprites.reader import Reader
 from aigc_sprites.sheet import drawn
+from aigc_sprites.tokens import HIDDEN
 from aigc_sprites.train import SpriteConfig, SpriteTrainer
 
 from aigc_content import InputError, ModelError, Stream, TrainRun
@@ -114,8 +118,80 @@ def test_a_draft_is_added_to_a_painter(data: Path, tmp_path: Path) -> None:
     twice = trained(data, tmp_path / "twice", base=out, network="draft", seed=1)
     assert (twice / "README.md").read_text("utf-8").count("## Draft") == 1
     assert (modelfile.load(twice)[1]["draft.sampler.means"] != after["draft.sampler.means"]).any()
-    further = trained(data, tmp_path / "further", base=out)
-    assert SpriteModel(further).drafter is None, "what it learned from may be other pictures"
+
+
+def test_a_painter_that_has_a_draft_learns_to_see_it(data: Path, tmp_path: Path) -> None:
+    painter = trained(data, tmp_path / "painter")
+    draft = trained(data, tmp_path / "draft", base=painter, network="draft")
+    seeing = trained(data, tmp_path / "seeing", base=draft, steps=20, learning_rate=0.01)
+    before, after = (modelfile.load(folder) for folder in (draft, seeing))
+    assert all(
+        np.array_equal(after[1][name], value) for name, value in before[1].items() if name.startswith("draft.")
+    )
+    assert after[0]["network"]["planes"] == [*m.PLANES, m.DRAFTED]
+    tokens, blank = np.full((32, 32), HIDDEN, np.uint8), np.zeros((32, 32), np.uint8)
+    told = m.told("monster/animal")
+    planes = np.stack([m.planes_of(tokens, blank, told, *one) for one in ((None, 0), (blank, 0), (blank, 1))])
+    found = SpriteModel(seeing).net(planes, np.stack([told] * 3))
+    assert len({one.tobytes() for one in found}) == 3
+    figures = SpriteTrainer().evaluate(seeing, data)
+    assert float(figures["form_90_drafted"]) > 0
+    assert "form_90_drafted" not in SpriteTrainer().evaluate(draft, data)
+    assert [picture.shape for picture in drawn(SpriteModel(seeing), ["monster/animal", "tile/floor"], 1)] == [
+        (32, 32, 4)
+    ] * 2
+    further = trained(data, tmp_path / "further", base=seeing, network="draft")
+    assert SpriteModel(further).net.config == SpriteModel(seeing).net.config
+
+
+def test_a_prior_is_added_to_a_draft(data: Path, tmp_path: Path) -> None:
+    draft = trained(data, tmp_path / "draft", base=trained(data, tmp_path / "painter"), network="draft")
+    out = trained(data, tmp_path / "prior", base=draft, network="prior", steps=40, batch=64, learning_rate=0.01)
+    card = (out / "README.md").read_text("utf-8")
+    assert (card.count("## Draft"), card.count("## Prior")) == (1, 1)
+    before, after = (modelfile.load(folder)[1] for folder in (draft, out))
+    assert all(np.array_equal(after[name], value) for name, value in before.items())
+    told = m.told("monster/animal")
+    plain, chosen = (SpriteModel(folder).plan(told, Stream("one"))[1] for folder in (draft, out))
+    assert plain is not None
+    assert chosen is not None
+    assert not np.array_equal(plain, chosen)
+    prior = Prior(modelfile.load(out)[0]["prior"], after)
+    place = class_of("monster/animal", len(m.WORDS))
+    codes = np.random.default_rng(0).integers(-127, 128, (16, LATENT)).astype(np.int8)
+    found = [prior.choose(codes, place, Stream(f"choice {number}")) for number in range(60)]
+    assert 1 < len({one.tobytes() for one in found} & {code.tobytes() for code in codes}) <= 16
+    prior._network = lambda _: np.eye(16, dtype=np.int32)[:, 3:4] * 20_000  # type: ignore[assignment]
+    assert np.array_equal(prior.choose(codes, place, Stream("choice")), codes[3])
+    seeing = trained(data, tmp_path / "seeing", base=out)
+    assert "prior" in modelfile.load(seeing)[0]
+    assert (seeing / "README.md").read_text("utf-8").count("## Prior") == 1
+    again = trained(data, tmp_path / "again", base=seeing, network="draft")
+    assert "prior" not in modelfile.load(again)[0], "it belonged to another draft"
+    assert not any("prior" in name for name in modelfile.load(again)[1])
+    assert "## Prior" not in (again / "README.md").read_text("utf-8")
+
+
+def test_a_prior_needs_a_draft(data: Path, tmp_path: Path) -> None:
+    painter = trained(data, tmp_path / "painter")
+    for name, base in (("alone", None), ("undrafted", painter)):
+        with pytest.raises(ModelError) as caught:
+            trained(data, tmp_path / name, base=base, network="prior")
+        assert caught.value.code == "SPR023"
+
+
+def test_drafts_of_known_pictures_are_theirs(data: Path, tmp_path: Path) -> None:
+    out = trained(data, tmp_path / "draft", base=trained(data, tmp_path / "painter"), network="draft")
+    pictures = [one for one in drawings(load_set(data), range(40)) if one.label == "monster/animal"]
+    tokens = np.stack([one.tokens for one in pictures[:4]])
+    told = np.array([[m.SHOWN.index("monster/animal"), len(m.WORDS), 0]] * 4)
+    redraft = Redrafts(*modelfile.load(out))
+    found = redraft(tokens, told, np.random.default_rng(0))
+    assert found.shape == (4, 32, 32)
+    assert found.min() >= 0
+    assert found.max() < m.DRAFTED - 1
+    assert np.array_equal(found, redraft(tokens, told, np.random.default_rng(0)))
+    assert not np.array_equal(found, redraft(tokens[::-1], told, np.random.default_rng(0)))
 
 
 def test_a_draft_needs_a_painter(data: Path, tmp_path: Path) -> None:
@@ -124,15 +200,16 @@ def test_a_draft_needs_a_painter(data: Path, tmp_path: Path) -> None:
     assert caught.value.code == "SPR023"
 
 
-@pytest.mark.parametrize("spoil", ["draft.sampler.means", "draft.1.linear.w", "classes"])
+@pytest.mark.parametrize("spoil", ["draft.sampler.means", "draft.1.linear.w", "draft.prior.1.linear.w", "classes"])
 def test_a_broken_draft_is_refused(data: Path, tmp_path: Path, spoil: str) -> None:
-    out = trained(data, tmp_path / "draft", base=trained(data, tmp_path / "painter"), network="draft")
-    config, tensors = modelfile.load(out)
+    draft = trained(data, tmp_path / "draft", base=trained(data, tmp_path / "painter"), network="draft")
+    config, tensors = modelfile.load(trained(data, tmp_path / "prior", base=draft, network="prior"))
     if spoil == "classes":
         for name in ("shares", "means", "roots"):
             tensors[f"draft.sampler.{name}"] = tensors[f"draft.sampler.{name}"][1:]
     else:
-        del tensors[spoil if spoil in tensors else next(name for name in tensors if name.startswith("draft.1."))]
+        start = spoil.partition("1.")[0] + "1."
+        del tensors[spoil if spoil in tensors else next(name for name in tensors if name.startswith(start))]
     modelfile.save(tmp_path, config, tensors)
     with pytest.raises(ModelError) as caught:
         SpriteModel(tmp_path)
