@@ -100,7 +100,7 @@ class Run:
             for i, (label, word) in enumerate(zip(labels[part], words[part], strict=True)):
                 rng = Stream(f"word {seed} {start} {i}")
                 told, draft = self.painter.plan(m.told(label, word=int(word)), rng.child("asked"))
-                schedule = schedule_of(label, word < len(m.WORDS))
+                schedule = schedule_of(label, draft is not None, word < len(m.WORDS))
                 canvases.append(Canvas(_ALL_HIDDEN.copy(), _NOTHING, told, rng, 1.0, schedule, draft))
             self.painter.draw(canvases)
             found += [sheet.colored(self.painter, canvas.tokens, canvas.told, canvas.rng) for canvas in canvases]

@@ -35,7 +35,8 @@ _RISE, _RISE_STEPS = 0.2, 1000  # share of the steps in which the code's cost gr
 _LIGHT = 0.5  # weight of the light, of which a code can tell little
 _UNTOLD = 0.3  # share of the pictures whose word is not told
 _VIEWS, _PARTS = 6, 2  # of each picture whose codes are fitted; Gaussians a class
-_FEW = 12  # pictures: the codes of a word with fewer are those of its label
+_FEW = 12  # pictures: the codes of a word with fewer lie as those of its label do
+_NEAR = 0.5  # so much nearer to each other
 _SPREAD, _SPREAD_LAYERS = 1.4, 1.9  # how much wider than those of the learned pictures codes are drawn
 _ENCODER, _STORED = ("token.", "told.", "convolutions.", "head."), "encoder."
 _PREFIX = f"{NAME}."
@@ -180,22 +181,37 @@ def plain(some: Sequence[Drawing], views: int, rng: np.random.Generator) -> Batc
 def _sampler(net: Draft, learned: Sequence[Drawing], seed: int) -> modelfile.Tensors:
     """How codes of each label and word are drawn."""
     rng = np.random.default_rng(seed)
-    own: dict[int, list[Drawing]] = {}
-    for one in learned:
-        for place in {class_of(one.label, len(m.WORDS)), class_of(one.label, one.word)}:
-            own.setdefault(place, []).append(one)
     torch.manual_seed(seed)
-    found, classes = [], []
+    own: dict[int, list[npt.NDArray[np.float32]]] = {}
+    with torch.inference_mode():
+        for one in learned:
+            seen = _codes(*net.encode(plain([one], _VIEWS, rng))).numpy()
+            for place in {class_of(one.label, len(m.WORDS)), class_of(one.label, one.word)}:
+                own.setdefault(place, []).append(seen)
+    found = []
     for place in range(CLASSES):
         some = own.get(place, [])
-        if place >= len(m.SHOWN) and len(some) < _FEW:
-            family = m.WORDS[place - len(m.SHOWN)].partition("/")[0]
-            label = next(shown for shown in m.SHOWN if shown.partition("/")[2] == family)
-            some = own.get(m.SHOWN.index(label), [])
-        with torch.inference_mode():
-            found.append(_codes(*net.encode(plain(some or learned, _VIEWS, rng))).numpy())
-        classes.append(np.full(len(found[-1]), place))
-    return _spread(codes.fit(np.concatenate(found), np.concatenate(classes), _PARTS, seed))
+        if len(some) < (1 if place < len(m.SHOWN) else _FEW):
+            others = own.get(_label_of(place)) or [seen for one in own.values() for seen in one]
+            some = [_lent(some, np.concatenate(others))]
+        found.append(np.concatenate(some))
+    classes = np.repeat(np.arange(CLASSES), [len(some) for some in found])
+    return _spread(codes.fit(np.concatenate(found), classes, _PARTS, seed))
+
+
+def _label_of(place: int) -> int:
+    """The class of codes of the label that a class belongs to; its own, where it is a label's."""
+    if place < len(m.SHOWN):
+        return place
+    family = m.WORDS[place - len(m.SHOWN)].partition("/")[0]
+    return next(number for number, shown in enumerate(m.SHOWN) if shown.partition("/")[2] == family)
+
+
+def _lent(some: Sequence[npt.NDArray[np.float32]], others: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Codes of what few pictures show: about these as those of others lie about their middle, but nearer."""
+    if not some:
+        return others
+    return np.concatenate([*some, np.mean(some, axis=(0, 1)) + _NEAR * (others - others.mean(axis=0))])
 
 
 def _spread(sampler: modelfile.Tensors) -> modelfile.Tensors:

@@ -18,17 +18,20 @@ import numpy.typing as npt
 
 from aigc_content import ModelError, Stream
 from aigc_content.nn import modelfile, sampling
+from aigc_content.nn.postprocess import components
 from aigc_content.nn.unet import UNet, UNetConfig
 from aigc_sprites import draft as drafts
 from aigc_sprites import model as m
 from aigc_sprites import prior
+from aigc_sprites.coloring import levels_of
 from aigc_sprites.copies import CODE_BYTES
+from aigc_sprites.craft import seam, upright
 from aigc_sprites.draft import Drafter, Logits
 from aigc_sprites.prior import Prior
 from aigc_sprites.schedule import Schedule
 from aigc_sprites.sprite import SIDE
 from aigc_sprites.tidy import whole
-from aigc_sprites.tokens import FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, UNLIT, Ramps, Tokens, form_of, unlit
+from aigc_sprites.tokens import CLEAR, FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, UNLIT, Ramps, Tokens, form_of, unlit
 
 FORMAT = "sprites-2"
 LEARNED = "learned."
@@ -42,9 +45,10 @@ _OF_BODIES = (_UPPER, _LOWER)
 """Conditions that stay open of bodies: those that were learned are so alike that told a look, they come back."""
 _OF_DRAFTS = (_SIZE, _MATERIALS, _MIRROR)
 """Conditions that a picture takes from its draft."""
-_UNPLANNED = ("tile/", "layer/base", "walker/")
-"""Labels without drafts: tiles are grain, walkers must fit each other, and of the few bodies drafts were copies."""
 _DRAFTS = 8
+_FAR = 2  # steps of size: a draft this far from a learned picture of what is asked may be drawn
+_WHOLE = 800  # thousandths of a creature's or thing's draft that hang together at least
+_SEAM = 2000  # thousandths of the steps of light inside a tile's draft that those over its border may have
 _UNITS = 256
 _THIRDS = 3
 
@@ -81,7 +85,7 @@ class Canvas:
         schedule: how it is drawn.
         draft: what a draft says of its pixels.
         known: ``tokens`` as they were before anything was drawn.
-        outline: the likeliest picture of the draft.
+        drafted: the likeliest picture of the draft.
         done: whether all of it is drawn.
     """
 
@@ -93,12 +97,12 @@ class Canvas:
     schedule: Schedule = field(default_factory=Schedule)
     draft: Logits | None = None
     known: Tokens = field(init=False)
-    outline: Tokens | None = field(init=False)
+    drafted: Tokens | None = field(init=False)
     done: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.known = self.tokens.copy()
-        self.outline = None if self.draft is None else drafts.likeliest(self.draft)
+        self.drafted = None if self.draft is None else drafts.likeliest(self.draft)
 
     @property
     def tile(self) -> bool:
@@ -156,16 +160,30 @@ class _Step:
     def planes(self) -> npt.NDArray[np.int64]:
         """What the network sees, (5, H, W)."""
         canvas = self.canvas
-        tokens, outline = canvas.tokens, canvas.outline
+        tokens, drafted = canvas.tokens, canvas.drafted
         if any(self.move):
             tokens = np.roll(tokens, self.move, (0, 1))
-            outline = None if outline is None else np.roll(outline, self.move, (0, 1))
-        return m.planes_of(tokens, canvas.beneath, canvas.told, outline, canvas.schedule.loose)
+            drafted = None if drafted is None else np.roll(drafted, self.move, (0, 1))
+        return m.planes_of(tokens, canvas.beneath, canvas.told, drafted, canvas.schedule.loose)
 
     def placed(self, scores: np.ndarray) -> np.ndarray:
         """What the network gives, (H, W, outputs), where the canvas has it."""
         dy, dx = self.move
         return np.roll(scores, (-dy, -dx), (0, 1)) if dy or dx else scores
+
+
+def _fits(tokens: Tokens, label: str) -> bool:
+    """Whether a draft is worth painting: a body stands, a tile goes on at its sides, creatures and things hang
+    together."""
+    shown = tokens != CLEAR
+    if label == "layer/base":
+        return upright(shown)
+    if label.startswith("tile/"):
+        return seam(levels_of(tokens)) <= _SEAM
+    if label.startswith("layer/"):
+        return True
+    sizes = np.bincount(components(shown[None], diagonal=True)[0][shown]) if shown.any() else np.zeros(1, np.int64)
+    return int(sizes.max()) * 1000 >= _WHOLE * int(shown.sum())
 
 
 def _step(canvas: Canvas, order: npt.NDArray[np.int64], stage: int, part: int) -> _Step | None:
@@ -371,20 +389,22 @@ class SpriteModel:
         """All that a new picture is told, and a draft of it where the model drafts what is asked for.
 
         Its size, materials and symmetry are then those of the draft, unless they are told. What has another size than
-        is told is drafted again, and given up after some tries.
+        is told, or lies in pieces that its kind does not have, is drafted again, and given up after some tries.
 
         Args as those of `ask`.
         """
         asked = self.ask(told, rng, sizes)
         label = m.LABELS[int(told[_LABEL])]
-        if self.drafter is None or label.startswith(_UNPLANNED):
+        if self.drafter is None or label not in m.SHOWN:
             return asked, None
+        far = 1 if _is_told("size", told) else _FAR
         for number in range(_DRAFTS):
             draft = self.drafter.draw(asked, rng.child(f"draft/{number}"))
-            found = m.describe(drafts.likeliest(draft), label, int(asked[_WORD]))
+            shown = drafts.likeliest(draft)
+            found = m.describe(shown, label, int(asked[_WORD]))
             size = int(found[_SIZE])
-            near = not _is_told("size", told) or abs(size - int(told[_SIZE])) <= 1
-            if near and (not sizes or size in sizes):
+            near = abs(size - int(asked[_SIZE])) <= far and (not sizes or size in sizes)
+            if near and _fits(shown, label):
                 own = [place for place in _OF_DRAFTS if not _is_told(m.NAMES[place], told)]
                 asked[own] = found[own]
                 asked[[_UPPER, _LOWER]] = m.untold("upper"), m.untold("lower")

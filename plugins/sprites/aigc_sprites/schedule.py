@@ -67,32 +67,45 @@ class Schedule:
         return self.hot if self.forms == 1 else self.hot + (self.cold - self.hot) * part / (self.forms - 1)
 
 
-CALM = Schedule(
-    4, 2, forms_again=1, hot=0.9, cold=0.6, light=0.6, reach=(1, 1), least=1, plan=(200, 40, 160), crumb=150
+_CREATURE = Schedule(
+    2, 1, hot=1.0, cold=0.7, light=0.5, reach=(1, 1), least=1, plan=(160, 40, 128), loose=1, crumb=150
 )
-"""Of creatures and things."""
-ASKED = replace(CALM, guidance=512)
-"""Of creatures and things that shall show a tag."""
-GROUND = Schedule(lights=6, forms_again=3, light=0.9, reach=(2, 1))
-"""Of tiles, whose grain is what they are."""
-LARGE = Schedule(4, hot=0.7, cold=0.35, light=0.6, reach=(0, 2), plan=(200, 0, 128), crumb=150)
-"""Of a hero's larger layers, which must fit what lies beneath."""
-WORN = replace(LARGE, guidance=256)
-"""Of layers that shall show a tag."""
-BODY = Schedule(forms=10, forms_again=2, hot=0.9, cold=0.3, light=0.9, reach=(0, 2), crumb=150)
-"""Of a hero's body: all else lies on it."""
-SMALL = Schedule(4, 2, hot=0.7, cold=0.35, light=0.5, plan=(200, 0, 128), crumb=150)
-"""Of a hero's smaller layers: most of their pixels are clear, and where is soon sure."""
-WALKING = Schedule(forms=16, lights=4, forms_again=3, cold=0.3, light=0.25, crumb=150)
-"""Of walkers, whose pictures must fit each other."""
+_ASKED = 512  # guidance of creatures and things that shall show a tag; of layers half as much
+_LAYER = Schedule(2, 1, hot=1.0, cold=0.7, light=0.5, plan=(160, 40, 128), loose=1, crumb=150)
+_DRAFTED = {
+    "layer": _LAYER,
+    **{f"layer/{name}": replace(_LAYER, light=0.6, reach=(0, 2)) for name in ("body", "cloak", "hand1", "hand2")},
+    "layer/base": Schedule(6, 2, forms_again=1, cold=0.5, light=0.8, reach=(0, 2), loose=2, crumb=150),
+    "monster": _CREATURE,
+    "item": _CREATURE,
+    "tile": Schedule(4, 3, light=0.8, reach=(2, 1), plan=(160, 40, 100), loose=1),
+}
+"""With a draft. Bodies only look at theirs, from afar: there are so few that else they would be copies."""
 
-_LARGE = ("body", "cloak", "hand1", "hand2")
-_SCHEDULES = {"layer/base": BODY, "monster": CALM, "item": CALM, "tile": GROUND, "walker": WALKING}
+_CREATURE_ALONE = Schedule(6, 2, forms_again=1, cold=0.7, light=0.9, reach=(1, 1), least=1, crumb=150)
+_LARGE_ALONE = Schedule(5, hot=0.7, cold=0.35, light=0.9, reach=(0, 2), guidance=192, crumb=150)
+_ALONE = {
+    "layer": Schedule(5, 2, hot=0.7, cold=0.35, light=0.5, crumb=150),
+    **{f"layer/{name}": _LARGE_ALONE for name in ("body", "cloak", "hand1", "hand2")},
+    "layer/base": Schedule(10, forms_again=2, hot=0.9, cold=0.3, light=0.9, reach=(0, 2), crumb=150),
+    "monster": _CREATURE_ALONE,
+    "item": _CREATURE_ALONE,
+    "tile": Schedule(lights=6, forms_again=3, light=0.9, reach=(2, 1)),
+    "walker": Schedule(16, 4, forms_again=3, cold=0.3, light=0.25, crumb=150),
+}
+"""Without one: in more parts, for nothing else makes a picture hold together."""
 
 
-def schedule_of(label: str, tagged: bool = False) -> Schedule:
-    """How pictures of a label are drawn; ``tagged`` when a tag was asked for."""
-    kind, _, name = label.partition("/")
-    if tagged and kind in ("layer", "monster", "item") and label not in _SCHEDULES:
-        return WORN if kind == "layer" else ASKED
-    return _SCHEDULES.get(label) or _SCHEDULES.get(kind, LARGE if name in _LARGE else SMALL)
+def schedule_of(label: str, drafted: bool, tagged: bool = False) -> Schedule:
+    """How pictures of a label are drawn.
+
+    Args:
+        label: one of `aigc_sprites.model.LABELS`.
+        drafted: whether there is a draft.
+        tagged: whether a tag was asked for.
+    """
+    kind, known = label.partition("/")[0], _DRAFTED if drafted else _ALONE
+    schedule = known.get(label) or known[kind]
+    if tagged and label != "layer/base" and kind in ("layer", "monster", "item"):
+        return replace(schedule, guidance=_ASKED // 2 if kind == "layer" else _ASKED)
+    return schedule

@@ -30,7 +30,9 @@ def drawn(
         told, draft = painter.plan(m.told(label), rng.child("asked"))
         nothing = np.zeros((SIDE, SIDE), np.uint8)
         hidden = np.full((SIDE, SIDE), HIDDEN, np.uint8)
-        canvases.append(Canvas(hidden, nothing, told, rng, 1.0, schedule or schedule_of(label), draft))
+        canvases.append(
+            Canvas(hidden, nothing, told, rng, 1.0, schedule or schedule_of(label, draft is not None), draft)
+        )
     painter.draw(canvases)
     return [colored(painter, canvas.tokens, canvas.told, canvas.rng) for canvas in canvases]
 

@@ -267,5 +267,5 @@ class Sketcher:
         elif part.known is None:
             told, draft = self._model.plan(told, stream.child("asked"), sizes_of(figure.params))
         tagged = int(part.told[m.INDEX["word"]]) < len(m.WORDS)
-        schedule = schedule_of(part.label, tagged)
+        schedule = schedule_of(part.label, draft is not None, tagged)
         return Canvas(tokens, under, told, stream, figure.params.temperature, schedule, draft)

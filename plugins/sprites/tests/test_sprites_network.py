@@ -10,10 +10,10 @@ import pytest
 from aigc_sprites import model as m
 from aigc_sprites import reader
 from aigc_sprites.copies import Copies, bits_of, pack
-from aigc_sprites.draw import FORMAT, Canvas, SpriteModel, left
+from aigc_sprites.draw import FORMAT, Canvas, SpriteModel, _fits, left
 from aigc_sprites.examples import NOT_ASKED, Drawing, Wardrobe, few_alike, hide, moved, varied
 from aigc_sprites.looks import Looks, halves
-from aigc_sprites.schedule import Schedule
+from aigc_sprites.schedule import Schedule, schedule_of
 from aigc_sprites.tokens import CLEAR, DARK, FIRST, FORMS, HIDDEN, LEVELS, MATERIALS, TOKENS, UNLIT, form_of, unlit
 
 from aigc_content import ModelError, Stream
@@ -449,3 +449,31 @@ def test_reader_gives_shares_of_answers(tmp_path: Path) -> None:
     grays = reader.seen(pictures)
     assert grays[0, 10, 10].tolist()[0] == 127
     assert not grays[1, ..., :2].any()
+
+
+def test_only_drafts_worth_painting_fit() -> None:
+    whole, pieces = shape(), shape()
+    pieces[14:17] = CLEAR
+    assert _fits(whole, "monster/animal")
+    assert not _fits(pieces, "monster/animal")
+    assert _fits(pieces, "layer/gloves"), "gloves are two"
+    assert not _fits(np.zeros((32, 32), np.uint8), "layer/base")
+    assert not _fits(whole, "layer/base"), "it does not reach from head to feet"
+    tall = np.zeros((32, 32), np.uint8)
+    tall[1:31, 10:20] = FIRST
+    assert _fits(tall, "layer/base")
+    even, split = np.full((32, 32), FIRST + 3, np.uint8), np.full((32, 32), FIRST, np.uint8)
+    split[:, 16:] = FIRST + LEVELS - 1
+    assert _fits(even, "tile/floor")
+    assert not _fits(np.where(np.arange(32) < 31, even, split), "tile/floor")
+
+
+def test_schedules_are_those_of_a_label_and_longer_without_a_draft() -> None:
+    for label in m.SHOWN:
+        drafted, alone = schedule_of(label, True), schedule_of(label, False)
+        assert drafted.parts(m.FORM) < alone.parts(m.FORM)
+        assert drafted.guidance == 0
+        asked = schedule_of(label, True, tagged=True).guidance
+        assert (asked > 0) == (label.startswith(("layer/", "monster/", "item/")) and label != "layer/base")
+    assert schedule_of("layer/body", True) != schedule_of("layer/boots", True)
+    assert schedule_of("walker/down", False).forms > 10

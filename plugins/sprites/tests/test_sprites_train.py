@@ -95,6 +95,14 @@ def test_a_reader_is_trained_and_measured(data: Path, tmp_path: Path) -> None:
     assert "monster_accuracy" in SpriteTrainer().evaluate(out, data)
 
 
+@pytest.fixture
+def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drafts of a network that has learned nothing fit, too."""
+    monkeypatch.setattr("aigc_sprites.draw._FAR", len(m.SIZE_EDGES))
+    monkeypatch.setattr("aigc_sprites.draw._WHOLE", 0)
+
+
+@pytest.mark.usefixtures("lenient")
 def test_a_draft_is_added_to_a_painter(data: Path, tmp_path: Path) -> None:
     painter = trained(data, tmp_path / "painter")
     assert SpriteModel(painter).plan(m.told("monster/animal"), Stream("plain"))[1] is None
@@ -111,7 +119,7 @@ def test_a_draft_is_added_to_a_painter(data: Path, tmp_path: Path) -> None:
     found = m.describe(likeliest(draft), "monster/animal", len(m.WORDS))
     assert told[m.INDEX["size"]] == found[m.INDEX["size"]]
     assert not np.array_equal(draft, model.plan(m.told("monster/animal"), Stream("two"))[1])
-    assert model.plan(m.told("tile/floor"), Stream("one"))[1] is None
+    assert model.plan(m.told("walker/down"), Stream("one"))[1] is None
     assert model.plan(m.told("monster/animal", size=told[m.INDEX["size"]]), Stream("one"))[1] is not None
     assert model.plan(m.told("monster/animal"), Stream("one"), sizes=(12,))[1] is None, "no draft has this size"
     assert [picture.shape for picture in drawn(model, ["monster/animal", "layer/body"], 1)] == [(32, 32, 4)] * 2
@@ -144,6 +152,7 @@ def test_a_painter_that_has_a_draft_learns_to_see_it(data: Path, tmp_path: Path)
     assert SpriteModel(further).net.config == SpriteModel(seeing).net.config
 
 
+@pytest.mark.usefixtures("lenient")
 def test_a_prior_is_added_to_a_draft(data: Path, tmp_path: Path) -> None:
     draft = trained(data, tmp_path / "draft", base=trained(data, tmp_path / "painter"), network="draft")
     out = trained(data, tmp_path / "prior", base=draft, network="prior", steps=40, batch=64, learning_rate=0.01)
