@@ -70,7 +70,7 @@ class Schedule:
 _CREATURE = Schedule(
     2, 1, hot=1.0, cold=0.7, light=0.5, reach=(1, 1), least=1, plan=(160, 40, 128), loose=1, crumb=150
 )
-_ASKED = 512  # guidance of creatures and things that shall show a tag; of layers half as much
+_ASKED = 512  # guidance of what shall show a tag; of layers half as much
 _LAYER = Schedule(2, 1, hot=1.0, cold=0.7, light=0.5, plan=(160, 40, 128), loose=1, crumb=150)
 _DRAFTED = {
     "layer": _LAYER,
@@ -106,6 +106,6 @@ def schedule_of(label: str, drafted: bool, tagged: bool = False) -> Schedule:
     """
     kind, known = label.partition("/")[0], _DRAFTED if drafted else _ALONE
     schedule = known.get(label) or known[kind]
-    if tagged and label != "layer/base" and kind in ("layer", "monster", "item"):
+    if tagged and label != "layer/base" and kind != "walker":
         return replace(schedule, guidance=_ASKED // 2 if kind == "layer" else _ASKED)
     return schedule
