@@ -18,7 +18,7 @@ from aigc_content.nn.pictures import as_activations
 from aigc_content.nn.train import fit
 from aigc_content.nn.twin import Twin
 from aigc_content.nn.vae import REACH
-from aigc_sprites import card
+from aigc_sprites import card, prior
 from aigc_sprites import model as m
 from aigc_sprites.data.dataset import SpriteSet
 from aigc_sprites.data.words import SLOTS
@@ -109,13 +109,7 @@ class Redrafts:
     def __init__(self, config: Any, tensors: modelfile.Tensors) -> None:
         self._drafter = Drafter(config[NAME], tensors)
         self._net = Draft(0)
-        start = f"{NAME}.{_STORED}"
-        own = {
-            name.removeprefix(start): torch.from_numpy(value)
-            for name, value in tensors.items()
-            if name.startswith(start)
-        }
-        self._net.load_state_dict({**self._net.state_dict(), **own})
+        self._net.restore(tensors)
         self._net.eval()
 
     def __call__(
@@ -251,7 +245,7 @@ def train_draft(run: TrainRun[SpriteConfig], sprites: SpriteSet) -> None:
     net.eval()
     own: dict[str, Any] = net.export() | _sampler(net, learned, config.seed)
     config_of = {**stored, NAME: program().to_json()}
-    config_of.pop("prior", None)
+    config_of.pop(prior.NAME, None)
     kept = {name: value for name, value in tensors.items() if not name.startswith(_PREFIX)}
     modelfile.save(run.out, config_of, kept | {f"{_PREFIX}{name}": value for name, value in own.items()})
     with torch.inference_mode():

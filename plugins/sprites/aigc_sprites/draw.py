@@ -344,6 +344,8 @@ class SpriteModel:
             raise ModelError("M005", found, where=str(folder), remedy="train the model again")
         with modelfile.loading(folder):
             self.net = UNet(UNetConfig.from_json(config.get("network", {})), own)
+            if self.net.config.planes not in (m.PLANES, (*m.PLANES, m.DRAFTED)):
+                raise ModelError("M005", "the network sees other planes", remedy="train the model again")
             choose = Prior(config[prior.NAME], tensors).choose if prior.NAME in config else None
             self.drafter = Drafter(config[drafts.NAME], tensors, choose) if drafts.NAME in config else None
 

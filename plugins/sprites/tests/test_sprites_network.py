@@ -477,3 +477,13 @@ def test_schedules_are_those_of_a_label_and_longer_without_a_draft() -> None:
         assert (asked > 0) == (label != "layer/base")
     assert schedule_of("layer/body", True) != schedule_of("layer/boots", True)
     assert schedule_of("walker/down", False).forms > 10
+
+
+def test_a_network_that_sees_something_else_is_refused(folder: Path, tmp_path: Path) -> None:
+    config, tensors = modelfile.load(folder)
+    network = {**config["network"], "planes": [*m.PLANES, 3]}
+    table = np.zeros((3, SIZES.channels[0]), np.int32)
+    modelfile.save(tmp_path, {**config, "network": network}, {**tensors, f"plane{len(m.PLANES)}.t": table})
+    with pytest.raises(ModelError) as caught:
+        SpriteModel(tmp_path)
+    assert (caught.value.code, caught.value.where) == ("M005", str(tmp_path))
