@@ -1,6 +1,7 @@
 """Sheets for a blind look at sprites: half of the pictures are held-out real ones, half come from a build.
 
     python benchmarks/sprite_blind.py sheet --data SPRITES --built OUT --job JOB --kind KIND [--seed 1] --to DIR
+    python benchmarks/sprite_blind.py sheet --data SPRITES --given PAINTER --kind KIND [--seed 1] --to DIR
     python benchmarks/sprite_blind.py score --to DIR 3 5 9 ...
 
 SPRITES is the data set, OUT a build whose job JOB drew sprites of KIND (``hero``, ``monster``, ``item``, ``tile``).
@@ -8,6 +9,9 @@ DIR gets ``sheet.png``, 64 numbered pictures in random order, and ``key.json``, 
 ``score`` takes the numbers of those that the judge holds for made by a machine. Heroes stand beside real layers put
 together at random, for the source has no heroes that are drawn as one: any of its clothes on any human body. (Of the
 held-out clothes alone the same skirt comes twelve times, and tells by that.)
+
+With ``--given`` nothing is made up: half of the pictures are held-out ones, the other half are others of them, each
+encoded by the draft of PAINTER and drawn again from its code. What gives those away no better choice of codes mends.
 """
 
 from __future__ import annotations
@@ -18,10 +22,19 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from aigc_sprites import model as m
 from aigc_sprites.data.dataset import SpriteSet, load_set
 from aigc_sprites.data.words import STACK
+from aigc_sprites.draw import Canvas, SpriteModel
+from aigc_sprites.examples import drawings
+from aigc_sprites.schedule import schedule_of
 from aigc_sprites.sprite import SIDE, Sprite
+from aigc_sprites.tidy import smooth
+from aigc_sprites.tokens import HIDDEN, colors_of
 from PIL import Image, ImageDraw
+
+from aigc_content import Stream
+from aigc_content.nn import modelfile
 
 COUNT, ACROSS, ZOOM = 64, 8, 4
 _CELL, _LABEL = SIDE * ZOOM + 12, 14
@@ -66,6 +79,37 @@ def _dressed(sprites: SpriteSet, rng: np.random.Generator) -> npt.NDArray[np.uin
     return picture
 
 
+def given(sprites: SpriteSet, kind: str, folder: Path, rng: np.random.Generator) -> tuple[Pictures, Pictures]:
+    """Held-out pictures that a painter gives back from their codes, in their own colors, and others as they are."""
+    import torch
+    from aigc_sprites import draft_train
+
+    from aigc_content.nn.pictures import as_activations
+
+    shown = {one.group: one for one in drawings(sprites, sprites.split()[1]) if one.label.startswith(f"{kind}/")}
+    some = [list(shown.values())[place] for place in rng.permutation(len(shown))[:COUNT]]
+    painter, net = SpriteModel(folder), draft_train.Draft(0)
+    assert painter.drafter is not None
+    net.restore(modelfile.load(folder)[1])
+    net.eval()
+    made, true = [], []
+    for place, one in enumerate(some):
+        if place % 2:
+            true.append(colors_of(one.ramps)[one.tokens])
+            continue
+        told = torch.tensor([[m.SHOWN.index(one.label), one.word, 0]])
+        with torch.inference_mode():
+            mean, _ = net.encode(draft_train.Batch(torch.from_numpy(one.tokens[None].astype(np.int64)), told))
+        code = as_activations(mean).numpy().astype(np.int8)
+        draft = painter.drafter.decode(code, told.numpy())[0]
+        hidden, conditions = np.full((SIDE, SIDE), HIDDEN, np.uint8), m.describe(one.tokens, one.label, one.word)
+        schedule, rng_of = schedule_of(one.label, True), Stream(f"given {place}")
+        canvas = Canvas(hidden, np.zeros_like(hidden), conditions, rng_of, 1.0, schedule, draft)
+        painter.draw([canvas])
+        made.append(colors_of(one.ramps)[smooth(canvas.tokens)])
+    return made, true
+
+
 def write(made: Pictures, true: Pictures, rng: np.random.Generator, folder: Path) -> None:
     """Half of both in random order.
 
@@ -105,6 +149,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--built", type=Path)
     parser.add_argument("--job")
+    parser.add_argument("--given", type=Path)
     parser.add_argument("--kind", choices=("hero", "monster", "item", "tile"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--to", type=Path, required=True)
@@ -114,7 +159,12 @@ def main() -> None:
         print(score(options.to, set(options.numbers)))
         return
     rng = np.random.default_rng(options.seed)
-    write(built(options.built, options.job), real(load_set(options.data), options.kind, rng), rng, options.to)
+    sprites = load_set(options.data)
+    if options.given is not None:
+        made, true = given(sprites, options.kind, options.given, rng)
+    else:
+        made, true = built(options.built, options.job), real(sprites, options.kind, rng)
+    write(made, true, rng, options.to)
 
 
 if __name__ == "__main__":
