@@ -116,7 +116,7 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         wardrobe, redraft = Wardrobe(learned), base and _redraft(*base)
 
         def make(chosen: list[Drawing], rng: np.random.Generator) -> Batch:
-            return hide(chosen, wardrobe, rng, None, redraft)
+            return hide(chosen, wardrobe, rng, redraft=redraft)
 
         batches = data.epochs(learned, config.batch, config.seed, make)
         few = held[:: max(1, len(held) // _MEASURED)]
@@ -140,6 +140,8 @@ class SpriteTrainer(Trainer[SpriteConfig]):
         _save(run.out, net, known, looks, base)
         figures = held_out_losses(run.out, sprites)
         _write_card(run, sprites, len(learned), steps, figures)
+        if run.base is not None and _sees(net.config):
+            card.keep(run.base, run.out)
 
     def evaluate(self, model: Path, data: Path) -> Mapping[str, int | float | str]:
         """Held-out cross-entropy in nat a hidden pixel, by share hidden.
@@ -286,6 +288,3 @@ from, and 512 bits of each to know a copy by, but none of the pictures.
         figures=figures,
         measured="drawings that training never saw, nat a hidden pixel",
     )
-    if _sees(SpriteModel(run.out).net.config):
-        assert run.base is not None
-        card.keep(run.base, run.out)
